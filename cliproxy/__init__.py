@@ -1,0 +1,56 @@
+"""One endpoint for every coding CLI and SDK, served from the keys and accounts its owner holds.
+
+To mount it in a program of your own:
+
+    proxy = cliproxy.service(config, reactor)      # an IService; `proxy.resource` is its IResource
+    site = Site(cliproxy.resource(config, reactor))     # or the resource alone
+
+`config` is the path of a config.yaml, a `cliproxy.config.schema.Config`, or None for the built-in demo upstream.
+Importing this package imports no reactor and starts nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime, IStreamServerEndpoint
+
+    from cliproxy.config.schema import Config
+    from cliproxy.service import Daemon
+    from cliproxy.web.site import Doors
+
+__version__: Final = "0.1.0"
+__all__ = ["__version__", "resource", "service"]
+
+
+def service(
+    config: Config | str | PathLike[str] | None,
+    reactor: IReactorTime,
+    endpoints: Sequence[IStreamServerEndpoint] = (),
+) -> Daemon:
+    """The proxy as an `IService` that listens at `endpoints`; at none, it is there to be mounted: see its `resource`.
+
+    Raises `ConfigUnreadable` or `ConfigInvalid`. Two of them in one reactor share nothing.
+    """
+    from cliproxy.service import Daemon
+
+    return Daemon(_configuration(config), reactor, endpoints)
+
+
+def resource(config: Config | str | PathLike[str] | None, reactor: IReactorTime) -> Doors:
+    """The HTTP API alone as an `IResource`, for a program that needs no orderly end of what is under way."""
+    from cliproxy.service import House
+
+    return House(_configuration(config), reactor).doors
+
+
+def _configuration(config: Config | str | PathLike[str] | None) -> Config:
+    from cliproxy.config.loader import load
+    from cliproxy.config.schema import Config
+
+    if config is None:
+        return Config(demo=True)
+    return config if isinstance(config, Config) else load(str(config)).config

@@ -1,0 +1,205 @@
+"""Every key that a configuration file may hold, in one table; the reader, the docs and the tests all look here.
+
+A key's name is dotted, and `[]` stands for each entry of a list: `claude-api-key[].base-url`. A section of the original
+of which nothing is in use stands here as one key, and what it holds is not looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+import attrs
+
+
+@attrs.frozen
+class Key:
+    """One key: whether it has an effect and, if so, which."""
+
+    in_use: bool
+    default: str = ""
+    """As it would be written in the file, or in a few words. Empty: it must be given, or the key is not in use."""
+    meaning: str = ""
+    """One sentence, unit included. Empty: not in use."""
+    restart: bool = False
+    """A change is heeded at the next start only."""
+
+
+def _used(default: str, meaning: str, *, restart: bool = False) -> Key:
+    return Key(in_use=True, default=default, meaning=meaning, restart=restart)
+
+
+_USED: Final[Mapping[str, Key]] = {
+    # where clients connect
+    "host": _used("127.0.0.1", 'Address to listen on; `""` means every interface.', restart=True),
+    "port": _used("8317", "Port to listen on; 0 takes any free one.", restart=True),
+    "tls.enable": _used("false", "Whether the port speaks HTTPS instead of HTTP.", restart=True),
+    "tls.cert": _used("none", "File with the certificate chain, PEM; needed when `tls.enable` is true.", restart=True),
+    "tls.key": _used("none", "File with the private key, PEM; needed when `tls.enable` is true.", restart=True),
+    "body-limit": _used("32 MiB", "Size of the largest request body taken; Anthropic takes 32 MB.", restart=True),
+    # who is served
+    "api-keys": _used("none", "Keys that clients must show; without any, only this machine is served."),
+    "auth.providers[].type": _used("config-api-key", "Only `config-api-key` is known; the older way to list keys."),
+    "auth.providers[].api-keys": _used("none", "Client keys, added to `api-keys`."),
+    "allowed-hosts": _used("none", "Host names, without port, that clients may address beside loopback's own."),
+    "allowed-origins": _used("none", "Web origins, `scheme://host[:port]`, whose pages may call."),
+    "trusted-proxies": _used("none", "Addresses or networks of reverse proxies whose `X-Forwarded-For` is believed."),
+    # who serves
+    "claude-api-key[].api-key": _used("", "The key itself, for an upstream that speaks Anthropic Messages."),
+    "claude-api-key[].base-url": _used(
+        "https://api.anthropic.com", "Where the upstream is, without query or login; `/v1/messages` is added."
+    ),
+    "claude-api-key[].auth-header": _used(
+        "by base-url", "`x-api-key` or `bearer`; absent, the first for Anthropic's own host and the second elsewhere."
+    ),
+    "claude-api-key[].headers": _used("none", "Headers sent upstream, in place of a client's own of the same name."),
+    "claude-api-key[].proxy-url": _used("as proxy-url", "Proxy for this key alone; `direct` or `none` for no proxy."),
+    "claude-api-key[].prefix": _used("none", "Name before a slash by which clients ask for this key: `prefix/model`."),
+    "claude-api-key[].models[].name": _used("", "Name of a model upstream; no list at all serves every `claude-*`."),
+    "claude-api-key[].models[].alias": _used("its name", "Name by which clients ask for that model."),
+    "claude-api-key[].excluded-models": _used("none", "Models that this key does not serve, `*` matching any text."),
+    # the way out
+    "proxy-url": _used("none", "Proxy for all upstream connections: `http`, `https` or `socks5`, login if need be."),
+    "request-retry": _used("3", "Further attempts before the first byte of a reply, each with another credential."),
+    "max-cooldown-seconds": _used("600", "Longest rest of a credential in seconds, whatever the upstream asks for."),
+    "connect-timeout-seconds": _used("10", "Seconds for name look-up, connection, proxy and TLS handshake together."),
+    "first-byte-timeout-seconds": _used("600", "Seconds from a request sent to its answer's head; SDKs wait as long."),
+    "idle-timeout-seconds": _used("120", "Seconds of silence in an answer after which the upstream counts as gone."),
+    # the way back
+    "streaming.keepalive-seconds": _used("15", "Seconds of silence after which a stream gets a heartbeat; 0 for none."),
+    "stream-commit-seconds": _used("15", "Seconds after which a silent stream is answered 200 and kept alive."),
+    "stream-flush-milliseconds": _used("10", "Milliseconds for which bytes may gather after a write; 0 for none."),
+    "stream-flush-size": _used("16 KiB", "Size at which gathered bytes are written at once."),
+    # the daemon
+    "auth-dir": _used("~/.cli-proxy-api", "Directory of credential files, `~` being the home directory."),
+    "debug": _used("false", "Whether the log tells each step."),
+    "shutdown-grace-seconds": _used("30", "Seconds that running requests get to end when the daemon is stopped."),
+}
+
+_NOT_IN_USE: Final[Iterable[str]] = (
+    # the port and the operator's door
+    "ws-auth",
+    "remote-management.allow-remote",
+    "remote-management.secret-key",
+    "remote-management.disable-control-panel",
+    "remote-management.disable-auto-update-panel",
+    "remote-management.panel-github-repository",
+    "auth.providers[].name",
+    "auth.providers[].sdk",
+    "auth.providers[].config",
+    # logs and figures
+    "logging-to-file",
+    "logs-max-total-size-mb",
+    "error-logs-max-files",
+    "request-log",
+    "commercial-mode",
+    "usage-statistics-enabled",
+    "redis-usage-queue-retention-seconds",
+    "pprof.enable",
+    "pprof.addr",
+    # credentials of other providers
+    "generative-language-api-key",
+    "gemini-api-key",
+    "interactions-api-key",
+    "vertex-api-key",
+    "codex-api-key",
+    "xai-api-key",
+    "openai-compatibility",
+    "oauth-model-alias",
+    "oauth-excluded-models",
+    "oauth-request-scoped-errors",
+    "auth-auto-refresh-workers",
+    # further keys of a Claude credential and of its models
+    "claude-api-key[].weight",
+    "claude-api-key[].priority",
+    "claude-api-key[].disable-cooling",
+    "claude-api-key[].request-retry",
+    "claude-api-key[].request-scoped-errors",
+    "claude-api-key[].websockets",
+    "claude-api-key[].alpha-search",
+    "claude-api-key[].models[].display-name",
+    "claude-api-key[].models[].max-context-length",
+    "claude-api-key[].models[].force-mapping",
+    "claude-api-key[].models[].is-compat",
+    "claude-api-key[].models[].thinking",
+    "claude-api-key[].models[].image",
+    "claude-api-key[].models[].input-modalities",
+    "claude-api-key[].models[].output-modalities",
+    # routing and cooldown
+    "routing.strategy",
+    "routing.session-affinity",
+    "routing.session-affinity-ttl",
+    "force-model-prefix",
+    "max-retry-credentials",
+    "max-retry-interval",
+    "disable-cooling",
+    "save-cooldown-status",
+    "transient-error-cooldown-seconds",
+    "quota-exceeded.switch-project",
+    "quota-exceeded.switch-preview-model",
+    "quota-exceeded.antigravity-credits",
+    "credential-concurrency",
+    "credential-in-flight",
+    # requests and replies
+    "payload.default",
+    "payload.default-raw",
+    "payload.override",
+    "payload.override-raw",
+    "payload.filter",
+    "passthrough-headers",
+    "nonstream-keepalive-interval",
+    "streaming.bootstrap-retries",
+    "disable-image-generation",
+    "gpt-image-2-base-model",
+    "video-result-auth-cache-ttl",
+    # one provider's or one client's own
+    "amp-upstream-url",
+    "amp-upstream-api-key",
+    "amp-restrict-management-to-localhost",
+    "amp-model-mappings",
+    "ampcode",
+    "antigravity-signature-cache-enabled",
+    "antigravity-signature-bypass-strict",
+    "codex.stream-bootstrap-buffering",
+    "codex.optimize-multi-agent-v2",
+    "codex.live-media-relay",
+    "xai.inject-x-search",
+    "plugins.enabled",
+    "plugins.dir",
+    "plugins.store-sources",
+    "plugins.store-auth",
+    "plugins.configs",
+)
+
+NEVER_IN_USE: Final[tuple[str, ...]] = (
+    "claude-header-defaults",
+    "codex-header-defaults",
+    "cloak",
+    "fingerprint-profile",
+    "disable-claude-cloak-mode",
+    "claude-code.disable-cloaking-model-list",
+    "codex.identity-confuse",
+    "codex.disable-codex-cloaking",
+    "antigravity.sensitive-words",
+    "claude-api-key[].cloak",
+    "claude-api-key[].fingerprint-profile",
+)
+"""These make a request look like another client's, which this program does not do."""
+
+KEYS: Final[Mapping[str, Key]] = MappingProxyType(
+    {**_USED, **{name: Key(in_use=False) for name in (*_NOT_IN_USE, *NEVER_IN_USE)}}
+)
+"""All keys by dotted name; those in use first, in the order in which the docs tell them."""
+
+SECTIONS: Final[frozenset[str]] = frozenset(
+    name[:end] for name in KEYS for end, letter in enumerate(name) if letter == "."
+)
+"""What only holds keys: `tls`, or `claude-api-key[]` for each entry of a list."""
+
+
+def children(section: str) -> tuple[str, ...]:
+    """The names that may stand directly in a section (`""`: in the file), for the nearest to a wrong one."""
+    start = f"{section}." if section else ""
+    inside = (name[len(start) :] for name in KEYS if name.startswith(start))
+    return tuple(dict.fromkeys(name.split(".")[0].removesuffix("[]") for name in inside))

@@ -1,0 +1,193 @@
+"""From one value of the file to one of ours, or `Unfit` with a sentence, which never repeats it: it may be secret."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Final, TypeVar
+
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from cliproxy.config.schema import AuthHeader
+from cliproxy.secret import Secret
+
+T = TypeVar("T")
+
+Reads = Callable[[Node], T]
+"""Takes a value that is neither missing nor empty; raises `Unfit`."""
+
+_NULL: Final = "tag:yaml.org,2002:null"
+_BOOL: Final = "tag:yaml.org,2002:bool"
+_INT: Final = "tag:yaml.org,2002:int"
+_FLOAT: Final = "tag:yaml.org,2002:float"
+_KINDS: Final = {_NULL: "nothing", _BOOL: "true or false", _INT: "a whole number", _FLOAT: "a number"}
+
+_TRUTH: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+"""YAML 1.1's words as well, since the original takes them."""
+_TRUTH_WORD: Final = re.compile("|".join(_TRUTH), re.IGNORECASE | re.ASCII)
+
+_WHOLE: Final = re.compile(r"[-+]?[0-9]{1,18}", re.ASCII)
+_NUMBER: Final = re.compile(r"[-+]?([0-9]{1,18}(\.[0-9]{0,18})?|\.[0-9]{1,18})", re.ASCII)
+_SIZE: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?) ?([A-Za-z]+)", re.ASCII)
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+
+_UNITS: Final = {
+    "b": 1,
+    "kb": 1000,
+    "mb": 1000**2,
+    "gb": 1000**3,
+    "kib": 1024,
+    "mib": 1024**2,
+    "gib": 1024**3,
+}
+
+
+class Unfit(Exception):
+    """A value that cannot stand where it does; the message says what could."""
+
+
+# -- kinds ---------------------------------------------------------------------------------------------------------
+
+
+def kind(node: Node) -> str:
+    """What a value is, in the words of the person who wrote it."""
+    if isinstance(node, MappingNode):
+        return "a mapping"
+    if isinstance(node, SequenceNode):
+        return "a list"
+    return _KINDS.get(node.tag or "", "text")
+
+
+def is_null(node: Node) -> bool:
+    """Whether nothing stands there (`key:`), which counts as an absent key."""
+    return isinstance(node, ScalarNode) and node.tag == _NULL
+
+
+def is_blank(node: Node) -> bool:
+    """Whether nothing stands there, or a text without letters (`key: ""`)."""
+    return is_null(node) or (isinstance(node, ScalarNode) and not node.value.strip())
+
+
+def _scalar(node: Node, expected: str) -> str:
+    if not isinstance(node, ScalarNode):
+        raise Unfit(f"expected {expected}, found {kind(node)}")
+    return str(node.value).strip()
+
+
+def _unquoted(node: Node, expected: str, form: re.Pattern[str]) -> str:
+    """What is written, if it has the form and no quotes: in quotes even a number is text, as in the original."""
+    written = _scalar(node, expected)
+    if not isinstance(node, ScalarNode) or node.style is not None or not form.fullmatch(written):
+        raise Unfit(f"expected {expected}, found {kind(node)}")
+    return written
+
+
+# -- plain values --------------------------------------------------------------------------------------------------
+
+
+def text(node: Node) -> str:
+    """A line of text, trimmed. A number is taken as it is written, so that a key of digits needs no quotes."""
+    if node.tag in (_BOOL, _NULL):
+        raise Unfit(f"expected text, found {kind(node)}; put it in quotes")
+    return header_value(node)
+
+
+def header_value(node: Node) -> str:
+    """A line of text, trimmed; `true` needs no quotes, since nothing but text can stand in a header."""
+    written = _scalar(node, "text")
+    if _UNPRINTABLE.search(written):
+        raise Unfit("expected one line of text, found a control character in it")
+    return written
+
+
+def of_text(reads: Callable[[str], T]) -> Reads[T]:
+    """A reader of nodes from a reader of text."""
+    return lambda node: reads(text(node))
+
+
+def secret(node: Node) -> Secret:
+    """A text that does not print."""
+    return Secret(text(node))
+
+
+def upstream_key(node: Node) -> Secret:
+    """A secret that is sent in a header: visible ASCII without spaces."""
+    key = text(node)
+    if not key.isascii() or " " in key:
+        raise Unfit("expected a key that can be sent in a header: ASCII without spaces")
+    return Secret(key)
+
+
+def truth(node: Node) -> bool:
+    """`true` or `false`."""
+    return _TRUTH[_unquoted(node, "true or false", _TRUTH_WORD).lower()]
+
+
+def whole(least: int, most: int) -> Reads[int]:
+    """A whole number within limits, both included."""
+    expected = f"a whole number from {least} to {most}"
+    return lambda node: _within(int(_unquoted(node, expected, _WHOLE)), least, most, expected)
+
+
+def number(most: float, *, zero: bool) -> Reads[float]:
+    """A number up to a limit, not negative, and 0 only where `zero` says so."""
+    expected = f"a number from 0 to {most}" if zero else f"a number above 0, {most} at most"
+    smallest = 0.0 if zero else math.nextafter(0.0, 1.0)
+    return lambda node: _within(float(_unquoted(node, expected, _NUMBER)), smallest, most, expected)
+
+
+def size(least: int, most: int) -> Reads[int]:
+    """A size in bytes: `32 MiB`, `16 kB`, `500 B` or a plain number of bytes."""
+
+    def reads(node: Node) -> int:
+        expected = "a size such as 32 MiB, 500 kB or a number of bytes"
+        written = _scalar(node, expected)
+        parts = _SIZE.fullmatch(written)
+        if parts and parts[2].lower() in _UNITS:
+            found = int(Decimal(parts[1]) * _UNITS[parts[2].lower()])
+        elif _WHOLE.fullmatch(written):
+            found = int(written)
+        else:
+            raise Unfit(f"expected {expected}, found {kind(node)}")
+        return _within(found, least, most, f"a size from {least} to {most} bytes")
+
+    return reads
+
+
+N = TypeVar("N", int, float)
+
+
+def _within(found: N, least: float, most: float, expected: str) -> N:
+    if not least <= found <= most:
+        raise Unfit(f"out of range: expected {expected}")
+    return found
+
+
+# -- words with a meaning ------------------------------------------------------------------------------------------
+
+
+def auth_header(written: str) -> AuthHeader:
+    """How a key is sent."""
+    match written.lower():
+        case "x-api-key":
+            return "x-api-key"
+        case "bearer":
+            return "bearer"
+    raise Unfit("expected x-api-key or bearer")
+
+
+def prefix(written: str) -> str:
+    """What stands before the slash in `prefix/model`."""
+    if "/" in written or " " in written:
+        raise Unfit("expected a name without slash and space")
+    return written
+
+
+def header_name(written: str) -> str:
+    """A field name of HTTP."""
+    if not _TOKEN.fullmatch(written):
+        raise Unfit("expected header names, found one with a character that none may hold")
+    return written

@@ -1,0 +1,155 @@
+"""The configuration as frozen values, a section for each room. The loader makes them; nobody changes them.
+
+Names follow the file's keys. Every duration is in seconds and every size in bytes, whatever unit the file used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+import attrs
+
+from cliproxy.secret import Secret
+
+ANTHROPIC_BASE_URL: Final = "https://api.anthropic.com"
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+AuthHeader = Literal["x-api-key", "bearer"]
+ProxyScheme = Literal["http", "https", "socks5"]
+
+
+@attrs.frozen
+class Proxy:
+    """A forward proxy, from a `proxy-url` such as `socks5://user:secret@127.0.0.1:1080`."""
+
+    scheme: ProxyScheme
+    host: str
+    port: int
+    username: Secret | None = None
+    password: Secret | None = None
+
+
+DIRECT: Final = "direct"
+"""Instead of a `Proxy`: none, even if the global `proxy-url` names one (`direct` or `none` in the file)."""
+
+
+@attrs.frozen
+class Tls:
+    """`tls`: HTTPS on the daemon's own port."""
+
+    enable: bool = False
+    cert: str = ""
+    key: str = ""
+
+
+@attrs.frozen
+class Listening:
+    """Where and how clients are listened to; needs a restart."""
+
+    host: str = "127.0.0.1"
+    """`host`. The original's default is every interface; an empty string in the file still means that."""
+    port: int = 8317
+    tls: Tls = attrs.field(factory=Tls)
+    body_limit_bytes: int = 32 * MIB
+    """`body-limit`. Anthropic's own limit is 32 MB; a larger body could not be served anyway."""
+
+
+@attrs.frozen
+class Access:
+    """Who is served."""
+
+    api_keys: tuple[Secret, ...] = ()
+    """`api-keys`. Without any, loopback peers alone are served."""
+    allowed_hosts: tuple[str, ...] = ()
+    """`allowed-hosts`: names, beside loopback's, that a Host header may hold."""
+    allowed_origins: tuple[str, ...] = ()
+    """`allowed-origins`: web origins (`https://app.example`) whose pages may call."""
+    trusted_proxies: tuple[str, ...] = ()
+    """`trusted-proxies`: addresses or networks whose X-Forwarded-For is believed."""
+
+
+@attrs.frozen
+class Model:
+    """`models[]` of a key: the upstream's `name`, and the `alias` that clients use (the name itself by default)."""
+
+    name: str
+    alias: str
+
+
+@attrs.frozen
+class ClaudeKey:
+    """`claude-api-key[]`: an API key for an upstream that speaks Anthropic Messages."""
+
+    api_key: Secret
+    base_url: str = ANTHROPIC_BASE_URL
+    """Without a trailing slash; `/v1/messages` is added."""
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    """Sent upstream, over the client's own of the same name. Hidden in `repr`: some hold a token."""
+    proxy_url: Proxy | Literal["direct"] | None = None
+    """None: as the global `proxy-url` says."""
+    models: tuple[Model, ...] = ()
+    """None given: every `claude-*` name is served as it is."""
+    prefix: str = ""
+    excluded_models: tuple[str, ...] = ()
+    """Names or patterns with `*`."""
+    auth_header: AuthHeader | None = None
+    """`auth-header`. None: `x-api-key` for Anthropic's own host, `bearer` elsewhere, as the original does."""
+
+
+@attrs.frozen
+class Timeouts:
+    """How long an upstream may keep silent, in seconds."""
+
+    connect_seconds: float = 10.0
+    """`connect-timeout-seconds`: name look-up, TCP, proxy and TLS handshake together."""
+    first_byte_seconds: float = 600.0
+    """`first-byte-timeout-seconds`: request sent to answer's head. The official SDKs wait 600 s for a plain reply."""
+    idle_seconds: float = 120.0
+    """`idle-timeout-seconds`: between two bytes of an answer. Anthropic pings several times a minute."""
+
+
+@attrs.frozen
+class Streaming:
+    """How a reply reaches the client."""
+
+    flush_seconds: float = 0.010
+    """`stream-flush-milliseconds`: after a write, how long following bytes may gather."""
+    flush_bytes: int = 16 * KIB
+    """`stream-flush-size`: as much is written at once, whatever the clock says."""
+    keepalive_seconds: float = 15.0
+    """`streaming.keepalive-seconds`: silence after which a heartbeat is sent; 0 turns them off."""
+    commit_seconds: float = 15.0
+    """`stream-commit-seconds`: silence after which status 200 goes out with a heartbeat, so that nobody hangs up."""
+
+
+@attrs.frozen
+class Retrying:
+    """How trouble is met before the first byte."""
+
+    request_retry: int = 3
+    """`request-retry`: further attempts, each with another credential."""
+    max_cooldown_seconds: float = 600.0
+    """`max-cooldown-seconds`: no hint of an upstream keeps a credential out for longer."""
+
+
+@attrs.frozen
+class Config:
+    """The whole file. Only the composition root sees it; each room is handed its section."""
+
+    listening: Listening = attrs.field(factory=Listening)
+    access: Access = attrs.field(factory=Access)
+    claude_keys: tuple[ClaudeKey, ...] = ()
+    proxy_url: Proxy | None = None
+    """`proxy-url`: http, https or socks5, with credentials if need be, for every upstream connection."""
+    timeouts: Timeouts = attrs.field(factory=Timeouts)
+    streaming: Streaming = attrs.field(factory=Streaming)
+    retrying: Retrying = attrs.field(factory=Retrying)
+    auth_dir: str = "~/.cli-proxy-api"
+    debug: bool = False
+    shutdown_grace_seconds: float = 30.0
+    """`shutdown-grace-seconds`: how long running exchanges may go on after SIGTERM."""
+    demo: bool = False
+    """Not a key of the file: the built-in demo upstream serves too (`--demo`, or no configuration at all)."""

@@ -1,0 +1,125 @@
+"""The first configuration file: what it says, and how it is put on disk without overwriting or exposing anything."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+CLIENT_KEY_PREFIX: Final = "sk-cliproxy-"
+"""Tells a person, and a scanner for leaked keys, what the key is for."""
+CLIENT_KEY_BYTES: Final = 24
+"""192 bits of chance: 32 letters."""
+
+_TEMPLATE: Final = """\
+# Configuration of cliproxy. All keys are described in docs/configuration.md.
+# A change is heeded within seconds, but those marked (restart) at the next start.
+# A key behind a # shows its default, or an example where there is none. Take the # away to set it.
+
+# Keys that clients must show. This one was made for you.
+api-keys:
+  - {client_key}
+
+# -- who serves ----------------------------------------------------------------
+# API keys for Anthropic, or for any upstream that speaks Anthropic Messages.
+#claude-api-key:
+#  - api-key: sk-ant-api03-your-key
+#    base-url: https://api.anthropic.com
+#  - api-key: a-key-of-another-upstream
+#    base-url: https://llm.example/anthropic
+#    auth-header: bearer             # or x-api-key
+#    prefix: other                   # clients ask for other/MODEL
+#    proxy-url: direct               # not through the global proxy-url
+#    headers:
+#      X-Team: tools
+#    models:                         # none given: every claude-* name
+#      - name: name-at-the-upstream
+#        alias: name-for-clients
+#    excluded-models:
+#      - "*-preview"
+
+# -- where clients connect (restart) -------------------------------------------
+# Only this machine can connect; "" means every interface.
+#host: 127.0.0.1
+#port: 8317
+# HTTPS on that port. Give the files, in PEM, when enable is true.
+#tls:
+#  enable: false
+#  cert: ""
+#  key: ""
+# The largest request; Anthropic takes 32 MB.
+#body-limit: 32 MiB
+
+# -- who is served -------------------------------------------------------------
+# Names beside localhost by which clients may call the daemon.
+#allowed-hosts: []
+# Web origins whose pages may call, such as https://app.example.
+#allowed-origins: []
+# Reverse proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8.
+#trusted-proxies: []
+
+# -- the way out ---------------------------------------------------------------
+# A proxy for all upstreams, such as socks5://user:password@127.0.0.1:1080.
+#proxy-url: ""
+# Further attempts before the first byte, each with another credential.
+#request-retry: 3
+# The longest rest of a credential, whatever an upstream asks for.
+#max-cooldown-seconds: 600
+# How long an upstream may take to connect, to begin its answer, to be silent in it.
+#connect-timeout-seconds: 10
+#first-byte-timeout-seconds: 600
+#idle-timeout-seconds: 120
+
+# -- the way back --------------------------------------------------------------
+# Silence after which a stream gets a heartbeat, and is begun if it has not; 0: no heartbeat.
+#streaming:
+#  keepalive-seconds: 15
+#stream-commit-seconds: 15
+# The first bytes go at once; later ones gather for so long, or until so many.
+#stream-flush-milliseconds: 10
+#stream-flush-size: 16 KiB
+
+# -- the daemon ----------------------------------------------------------------
+# Files of credentials.
+#auth-dir: ~/.cli-proxy-api
+# A log of each step.
+#debug: false
+# How long running requests may go on when the daemon is stopped.
+#shutdown-grace-seconds: 30
+"""
+
+
+def new_client_key() -> str:
+    """A key for a client: `sk-cliproxy-` and 32 random letters that need no quoting in URLs and shells."""
+    return CLIENT_KEY_PREFIX + secrets.token_urlsafe(CLIENT_KEY_BYTES)
+
+
+def fresh(client_key: str) -> str:
+    """A configuration file that serves one client key and explains the rest in comments."""
+    return _TEMPLATE.format(client_key=json.dumps(client_key))
+
+
+def write_new(path: str, text: str) -> None:
+    """Write a file that only its owner can read, in directories made alike.
+
+    Raises `FileExistsError` if anything stands there already, be it a link to nowhere, and `OSError` when writing
+    fails; then no part of the file is left.
+    """
+    _make_private(Path(path).absolute().parent)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        os.unlink(path)
+        raise
+
+
+def _make_private(directory: Path) -> None:
+    # Path.mkdir(parents=True) would give its mode to the last directory alone.
+    for missing in reversed([parent for parent in (directory, *directory.parents) if not parent.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
