@@ -1,0 +1,166 @@
+"""Anthropic Messages replies: a `Turn` in, bytes out, whole or as a stream of events.
+
+The fixed parts of every event are bytes made once; only texts and numbers are put in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import attrs
+import orjson
+
+from cliproxy.demo.anthropic_reading import signature_of
+from cliproxy.demo.plan import Stop, Turn, pieces
+from cliproxy.demo.replies import Chunk, End, Json, JsonObject, Pause, Stamped, Step
+
+STOP_REASONS: Final[dict[Stop, str]] = {"end": "end_turn", "tools": "tool_use", "length": "max_tokens"}
+ERROR_KINDS: Final = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    408: "timeout_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+"""Any other status is an `api_error`."""
+
+THINKING_DELTAS: Final = 3
+ARGUMENT_DELTAS: Final = 4
+"""Beside the first, which is empty, as the real service's often is."""
+
+_MESSAGE_START: Final = (
+    b'event: message_start\ndata: {"type":"message_start","message":{"id":"%b","type":"message","role":"assistant",'
+    b'"model":%b,"content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":%d,'
+    b'"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"output_tokens":1,"service_tier":"standard"}}}\n\n'
+)
+_BLOCK_START: Final = (
+    b'event: content_block_start\ndata: {"type":"content_block_start","index":%d,"content_block":{"type":%b}}\n\n'
+)
+_DELTA: Final = (
+    b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,"delta":{"type":"%b_delta","%b":"'
+)
+_DELTA_END: Final = b'"}}\n\n'
+_BLOCK_STOP: Final = b'event: content_block_stop\ndata: {"type":"content_block_stop","index":%d}\n\n'
+_MESSAGE_DELTA: Final = (
+    b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"%b","stop_sequence":null},'
+    b'"usage":{"input_tokens":%d,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"output_tokens":%d}}\n\n'
+)
+_PING: Final = Chunk(b'event: ping\ndata: {"type":"ping"}\n\n')
+_MESSAGE_STOP: Final = Chunk(b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
+_END: Final = End()
+
+
+@attrs.frozen
+class Envelope:
+    """What is around a turn. `seed` is hexadecimal, made from the request; every id comes from it."""
+
+    seed: str
+    model: str
+    input_tokens: int
+
+    @property
+    def message_id(self) -> str:
+        return f"msg_demo{self.seed[:20]}"
+
+    def call_id(self, i: int) -> str:
+        """The id of the turn's call number `i`."""
+        return f"toolu_demo{self.seed[:16]}{i:04d}"
+
+
+def stream(turn: Turn, envelope: Envelope, pause_seconds: float, stamp: bool) -> list[Step]:
+    """The turn as steps, a chunk an event, with a pause before each delta if `pause_seconds` is not 0."""
+    model = orjson.dumps(envelope.model)
+    steps: list[Step] = [Chunk(_MESSAGE_START % (envelope.message_id.encode(), model, envelope.input_tokens))]
+    for index, (start, deltas) in enumerate(_blocks(turn, envelope, stamp)):
+        steps.append(Chunk(_BLOCK_START % (index, start)))
+        if index == 0:
+            steps.append(_PING)
+        steps += _with_pauses(deltas, pause_seconds) if pause_seconds else deltas
+        steps.append(Chunk(_BLOCK_STOP % index))
+    reason = STOP_REASONS[turn.stop].encode()
+    steps += [Chunk(_MESSAGE_DELTA % (reason, envelope.input_tokens, turn.tokens())), _MESSAGE_STOP, _END]
+    return steps
+
+
+def whole(turn: Turn, envelope: Envelope) -> bytes:
+    """The turn as one JSON body."""
+    return orjson.dumps(
+        {
+            "id": envelope.message_id,
+            "type": "message",
+            "role": "assistant",
+            "model": envelope.model,
+            "content": list(_content(turn, envelope)),
+            "stop_reason": STOP_REASONS[turn.stop],
+            "stop_sequence": None,
+            "usage": {
+                "input_tokens": envelope.input_tokens,
+                "cache_creation_input_tokens": 0,
+                "cache_read_input_tokens": 0,
+                "output_tokens": turn.tokens(),
+                "service_tier": "standard",
+            },
+        }
+    )
+
+
+def error_body(status: int, message: str, request_id: str) -> bytes:
+    """An error as JSON."""
+    error: Json = {"type": ERROR_KINDS.get(status, "api_error"), "message": message}
+    return orjson.dumps({"type": "error", "error": error, "request_id": request_id})
+
+
+def error_event(status: int, message: str, request_id: str) -> bytes:
+    """An error as the last event of a stream."""
+    return b"event: error\ndata: %b\n\n" % error_body(status, message, request_id)
+
+
+def _content(turn: Turn, envelope: Envelope) -> Iterator[JsonObject]:
+    if turn.thinking is not None:
+        yield {"type": "thinking", "thinking": turn.thinking, "signature": signature_of(turn.thinking)}
+    if turn.text:
+        yield {"type": "text", "text": "".join(turn.text)}
+    for i, call in enumerate(turn.calls):
+        yield {"type": "tool_use", "id": envelope.call_id(i), "name": call.name, "input": call.arguments}
+
+
+# -- blocks of a stream --------------------------------------------------------------------------------------------
+
+
+def _blocks(turn: Turn, envelope: Envelope, stamp: bool) -> Iterator[tuple[bytes, list[Step]]]:
+    """Each block: what stands in its start event after `"type":`, and its deltas."""
+    index = 0
+    if turn.thinking is not None:
+        deltas = [_delta(index, b"thinking", b"thinking", piece) for piece in pieces(turn.thinking, THINKING_DELTAS)]
+        deltas.append(_delta(index, b"signature", b"signature", signature_of(turn.thinking)))
+        yield b'"thinking","thinking":"","signature":""', deltas
+        index += 1
+    if turn.text:
+        # Equal deltas, which fill long replies, are made once.
+        made = {piece: _delta(index, b"text", b"text", piece, stamp) for piece in set(turn.text)}
+        yield b'"text","text":""', [made[piece] for piece in turn.text]
+        index += 1
+    for i, call in enumerate(turn.calls, index):
+        arguments = ("", *pieces(orjson.dumps(call.arguments).decode(), ARGUMENT_DELTAS))
+        start = b'"tool_use","id":"%b","name":%b,"input":{}'
+        yield (
+            start % (envelope.call_id(i - index).encode(), orjson.dumps(call.name)),
+            [_delta(i, b"input_json", b"partial_json", piece) for piece in arguments],
+        )
+
+
+def _delta(index: int, kind: bytes, field: bytes, text: str, stamped: bool = False) -> Step:
+    head = _DELTA % (index, kind, field)
+    tail = orjson.dumps(text)[1:-1] + _DELTA_END
+    return Stamped(head + b"@", b"@ " + tail) if stamped else Chunk(head + tail)
+
+
+def _with_pauses(deltas: Sequence[Step], seconds: float) -> list[Step]:
+    pause = Pause(seconds)
+    return [step for delta in deltas for step in (pause, delta)]
