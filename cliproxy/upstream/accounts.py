@@ -1,0 +1,30 @@
+"""What is known of one credential, as far as it takes to use it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import attrs
+from hyperlink import EncodedURL
+
+from cliproxy.config.schema import Proxy
+from cliproxy.secret import Secret
+
+Way = Proxy | Literal["direct", "demo"]
+"""How an upstream is reached: through a forward proxy, directly, or as the demo inside this program."""
+
+
+@attrs.frozen
+class Account:
+    """A key for one upstream."""
+
+    id: str
+    provider: str
+    """A row of `PROVIDERS`."""
+    base_url: EncodedURL
+    key: Secret
+    bearer: bool
+    """The key goes out as `Authorization: Bearer`; if not, in the provider's own header."""
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False, hash=False)
+    way: Way = "direct"

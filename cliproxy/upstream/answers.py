@@ -1,0 +1,125 @@
+"""Parsing one HTTP/1.1 answer, sans-IO. `httptools` (Node's llhttp) does the work; this keeps what it found."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+import httptools
+
+MAX_HEAD_BYTES: Final = 64 * 1024
+"""Far more than any provider sends; Node's own limit is 16 KiB."""
+
+_WITHOUT_BODY: Final = frozenset({204, 304})
+
+
+class Garbage(Exception):
+    """The bytes are no HTTP/1.1 answer."""
+
+
+@attrs.frozen
+class Head:
+    """An answer's head: status, reason phrase, and the header lines in their order."""
+
+    status: int
+    phrase: bytes
+    headers: tuple[tuple[bytes, bytes], ...]
+    length: int | None
+    """Of the body in bytes, where the head names it."""
+    framed: bool
+    """Whether the body marks its own end; if not, closing the connection ends it."""
+
+
+class AnswerParser:
+    """Fed bytes, it holds the head once that is whole, the body bytes not yet taken, and whether the end has come.
+
+    `bodyless`: the answer has no body whatever its head says, as one to HEAD. Interim answers (1xx) are passed over.
+    """
+
+    def __init__(self, bodyless: bool = False) -> None:
+        self.head: Head | None = None
+        self.whole = False
+        self.reusable = False
+        """Once whole: the connection may carry another request."""
+        self.received = 0
+        """Bytes so far."""
+        self._bodyless = bodyless
+        self._lines: list[tuple[bytes, bytes]] = []
+        self._phrase = b""
+        self._body: list[bytes] = []
+        self._parser = httptools.HttpResponseParser(self)
+
+    def feed(self, chunk: bytes) -> None:
+        """Parse some bytes. Raises `Garbage`."""
+        self.received += len(chunk)
+        if self.whole:
+            raise Garbage("there are bytes behind the answer's end")
+        try:
+            self._parser.feed_data(chunk)
+        except httptools.HttpParserUpgrade:
+            raise Garbage("the answer switches protocols, which nobody asked for") from None
+        except httptools.HttpParserError as error:
+            if not self.whole:
+                raise Garbage(str(error)) from None
+            self.reusable = False
+        if self.head is None and self.received > MAX_HEAD_BYTES:
+            raise Garbage(f"the answer's head is longer than {MAX_HEAD_BYTES} bytes")
+
+    def take_body(self) -> bytes:
+        """The body bytes that came since the last call."""
+        if not self._body:
+            return b""
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        self._body.clear()
+        return body
+
+    # -- called by httptools from within feed_data; an exception here would be wrapped and lost
+
+    def on_message_begin(self) -> None:
+        """Another answer begins; behind a whole one nobody asked for it."""
+        self._lines.clear()
+        self._phrase = b""
+        if self.whole:
+            self.reusable = False
+
+    def on_status(self, phrase: bytes) -> None:
+        """A part of the reason phrase."""
+        self._phrase += phrase
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header line."""
+        self._lines.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """The head is whole; that of an interim answer does not count."""
+        status = self._parser.get_status_code()
+        if status < 200 or self.head is not None:
+            return
+        length: int | None = None
+        framed = False
+        for name, value in self._lines:
+            lower = name.lower()
+            if lower == b"content-length":
+                length, framed = int(value), True
+            elif lower == b"transfer-encoding":
+                length, framed = None, True
+        without_body = self._bodyless or status in _WITHOUT_BODY
+        self.head = Head(
+            status, self._phrase, tuple(self._lines), 0 if without_body else length, framed or without_body
+        )
+        if self._bodyless:
+            self._end()
+
+    def on_body(self, piece: bytes) -> None:
+        """Some bytes of the body, without their framing."""
+        if not self.whole:
+            self._body.append(piece)
+
+    def on_message_complete(self) -> None:
+        """The answer, or an interim one, is whole."""
+        if self.head is not None and not self.whole:
+            self._end()
+
+    def _end(self) -> None:
+        self.whole = True
+        self.reusable = bool(self._parser.should_keep_alive())

@@ -1,0 +1,144 @@
+"""The table of providers, and what leaves for them: paths and headers. The only place that reveals a key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Final
+
+import attrs
+from hyperlink import EncodedURL
+from twisted.web.http_headers import Headers
+
+from cliproxy.formats.wire import Operation
+from cliproxy.upstream.accounts import Account
+
+HeaderLines = Sequence[tuple[bytes, bytes]]
+"""Header lines in their order, names in lower case."""
+
+
+@attrs.frozen
+class Provider:
+    """One kind of upstream."""
+
+    format: str
+    """A row of `FORMATS`."""
+    paths: Mapping[Operation, tuple[str, ...]]
+    """Segments below the base URL."""
+    key_header: bytes
+    """Where the key goes when it is not a bearer token."""
+    own_host: str
+    """The vendor's host, which takes the key in that header."""
+
+
+PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
+    {
+        "claude": Provider(
+            format="anthropic",
+            paths=MappingProxyType(
+                {
+                    Operation.GENERATE: ("v1", "messages"),
+                    Operation.COUNT_TOKENS: ("v1", "messages", "count_tokens"),
+                }
+            ),
+            key_header=b"x-api-key",
+            own_host="api.anthropic.com",
+        ),
+    }
+)
+
+HOP_BY_HOP: Final = frozenset(
+    {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
+)
+"""RFC 9110 7.6.1; beside them whatever `Connection` names, and the proxy-* headers."""
+
+_NOT_FORWARDED: Final = HOP_BY_HOP | {
+    # the proxy's own affair with each side
+    b"host",
+    b"content-length",
+    b"content-encoding",
+    b"accept-encoding",
+    b"expect",
+    b"x-request-id",
+    # the client's key, in every place where it may stand
+    b"authorization",
+    b"x-api-key",
+    b"x-goog-api-key",
+    b"cookie",
+    # who the client is and how it came here is nobody's business upstream
+    b"forwarded",
+    b"via",
+    b"x-real-ip",
+    b"origin",
+    b"referer",
+}
+_NOT_FORWARDED_BEGINNINGS: Final = (b"proxy-", b"x-forwarded-", b"sec-")
+
+_NOT_RETURNED: Final = HOP_BY_HOP | {
+    # the proxy's own affair with each side
+    b"content-length",
+    b"date",
+    b"server",
+    b"x-request-id",
+    # speak of the upstream's host, and would be believed of this one
+    b"alt-svc",
+    b"strict-transport-security",
+    b"set-cookie",
+    b"vary",
+    b"content-security-policy",
+    b"nel",
+    b"report-to",
+}
+_NOT_RETURNED_BEGINNINGS: Final = (b"proxy-", b"access-control-")
+_GZIP: Final = frozenset({b"gzip", b"x-gzip"})
+
+
+@lru_cache(maxsize=1024)
+def url_for(account: Account, operation: Operation, query: bytes) -> EncodedURL:
+    """Where an operation is asked of an account, with the client's query. Parsed once: treq wants a parsed one."""
+    url = account.base_url.child(*PROVIDERS[account.provider].paths[operation])
+    return url.replace(query=EncodedURL.from_text("?" + query.decode("latin-1")).query) if query else url
+
+
+def outgoing_headers(client: HeaderLines, account: Account, user_agent: bytes) -> Headers:
+    """What is sent upstream: the client's end-to-end headers, the account's own over them, and its key.
+
+    `user_agent` is ours, sent where the client named none.
+    """
+    named = _named_by_connection(client)
+    forwarded: dict[bytes, list[bytes]] = {}
+    for name, value in client:
+        if name not in _NOT_FORWARDED and name not in named and not name.startswith(_NOT_FORWARDED_BEGINNINGS):
+            forwarded.setdefault(name, []).append(value)
+    forwarded.setdefault(b"user-agent", [user_agent])
+    key = account.key.reveal().encode()
+    if account.bearer:
+        forwarded[b"authorization"] = [b"Bearer " + key]
+    else:
+        forwarded[PROVIDERS[account.provider].key_header] = [key]
+    for own, text in account.headers.items():
+        forwarded[own.lower().encode("ascii")] = [text.encode()]
+    return Headers(forwarded)
+
+
+def returned_headers(upstream: Headers, plain: bool) -> list[tuple[bytes, bytes]]:
+    """What the client is shown of an answer's headers; `plain`: the body is handed on without a gzip coding."""
+    lines = [(name.lower(), value) for name, values in upstream.getAllRawHeaders() for value in values]
+    named = _named_by_connection(lines)
+    shown = [
+        (name, value)
+        for name, value in lines
+        if name not in _NOT_RETURNED
+        and name not in named
+        and not name.startswith(_NOT_RETURNED_BEGINNINGS)
+        and not (plain and name == b"content-encoding" and value.strip().lower() in _GZIP)
+    ]
+    shown += [(b"x-upstream-request-id", value) for name, value in lines if name == b"x-request-id"]
+    return shown
+
+
+def _named_by_connection(lines: Iterable[tuple[bytes, bytes]]) -> frozenset[bytes]:
+    return frozenset(
+        token.strip().lower() for name, value in lines if name == b"connection" for token in value.split(b",")
+    )
