@@ -1,0 +1,120 @@
+"""Anthropic Messages: reading requests, following streams, telling errors.
+
+Source of shapes: the official SDK (anthropic 2.12) and the API's documentation of streaming and errors.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+import orjson
+
+from cliproxy.errors import Broken, Overloaded, RateLimited, TimedOut, Unavailable, UpstreamTrouble
+from cliproxy.formats import sse
+from cliproxy.formats.requests import read_model, read_object
+from cliproxy.formats.wire import Complaint, Document, Mark, Peek, WireFormat
+
+ERROR_TYPES: Final = MappingProxyType(
+    {
+        401: "authentication_error",
+        402: "billing_error",
+        403: "permission_error",
+        404: "not_found_error",
+        413: "request_too_large",
+        429: "rate_limit_error",
+        503: "overloaded_error",
+        504: "timeout_error",
+        529: "overloaded_error",
+    }
+)
+"""Status to `error.type`. Other statuses from 500 are `api_error`, other ones below `invalid_request_error`."""
+
+_MARKS: Final = MappingProxyType(
+    {
+        "message_start": Mark.OPENING,
+        "ping": Mark.OPENING,
+        "message_stop": Mark.LAST,
+        "error": Mark.FAILED,
+    }
+)
+
+_TROUBLES: Final = MappingProxyType(
+    {
+        "overloaded_error": Overloaded,
+        "rate_limit_error": RateLimited,
+        "timeout_error": TimedOut,
+        "api_error": Unavailable,
+    }
+)
+
+
+def error_type(status: int) -> str:
+    """The `error.type` that goes with an HTTP status."""
+    return ERROR_TYPES.get(status) or ("api_error" if status >= 500 else "invalid_request_error")
+
+
+def peek(body: bytes) -> Peek:
+    """Read model and stream of a Messages or count_tokens request. Raises `BadRequest`."""
+    document = read_object(body)
+    stream = document.get("stream", False)
+    return Peek(model=read_model(document), stream=stream is True, document=document)
+
+
+def mark(event: Document) -> Mark:
+    """What a stream's event means. Unknown kinds are content: the vendor adds some now and then."""
+    kind = event.get("type")
+    return _MARKS.get(kind, Mark.CONTENT) if isinstance(kind, str) else Mark.CONTENT
+
+
+def trouble(event: Document) -> UpstreamTrouble:
+    """What an `error` event reports."""
+    kind, message = _error_of(event)
+    return _TROUBLES.get(kind, Broken)(message)
+
+
+def error_message(body: bytes) -> str:
+    """The message of an error body, or a sentence that there is none."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        document = None
+    return _error_of(document if isinstance(document, dict) else {})[1]
+
+
+def _error_of(document: Document) -> tuple[str, str]:
+    """`error.type` and `error.message`."""
+    error = document.get("error")
+    kind, message = (error.get("type"), error.get("message")) if isinstance(error, dict) else (None, None)
+    return (
+        kind if isinstance(kind, str) else "",
+        message if isinstance(message, str) and message else "The upstream reported an error without a message.",
+    )
+
+
+def error_body(complaint: Complaint) -> bytes:
+    """`{"type": "error", "error": {"type", "message"}, "request_id"}`."""
+    return orjson.dumps(
+        {
+            "type": "error",
+            "error": {"type": error_type(complaint.status), "message": complaint.message},
+            "request_id": complaint.request_id,
+        }
+    )
+
+
+def error_event(complaint: Complaint) -> bytes:
+    """The same inside a stream: it ends the message, no `message_stop` follows."""
+    return sse.event(b"error", error_body(complaint))
+
+
+ANTHROPIC: Final = WireFormat(
+    name="anthropic",
+    peek=peek,
+    mark=mark,
+    trouble=trouble,
+    error_message=error_message,
+    error_body=error_body,
+    error_event=error_event,
+    heartbeat=sse.event(b"ping", b'{"type": "ping"}'),
+)

@@ -1,0 +1,162 @@
+"""The composition root: a configuration and a reactor become rooms wired together, on one screen.
+
+    Config -> Catalogue, Accounts, Transport -> Exchanges -> Doors -> Site
+
+A reload makes a new `Provision` from the new configuration and puts it in the old one's place. The pool of standings
+stays; so does whatever is under way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime, IStreamServerEndpoint
+from twisted.logger import Logger
+from twisted.web.iweb import IAgent
+from twisted.web.server import Request
+
+from cliproxy import __version__
+from cliproxy.config.schema import Config, Timeouts
+from cliproxy.credentials import offers_and_accounts
+from cliproxy.demo.agent import DemoAgent
+from cliproxy.demo.settings import DemoSettings
+from cliproxy.exchange import Ask, Exchanges, Provision
+from cliproxy.listening import Listeners
+from cliproxy.routing.catalogue import Catalogue
+from cliproxy.routing.pool import Pool
+from cliproxy.streaming.flusher import Flusher
+from cliproxy.upstream.accounts import Way
+from cliproxy.upstream.agent import PooledAgent
+from cliproxy.upstream.endpoints import connector
+from cliproxy.upstream.transport import Transport
+from cliproxy.web.channel import LimitedSite
+from cliproxy.web.gate import Gate
+from cliproxy.web.site import Doors
+
+USER_AGENT = f"cliproxy/{__version__}".encode()
+"""For requests whose client named none."""
+
+
+class House:
+    """What is behind the doors: everything but the listening. State: the configuration that is in use."""
+
+    def __init__(self, config: Config, reactor: IReactorTime) -> None:
+        self.config = config
+        self._reactor = reactor
+        self._transport = self._make_transport(config.timeouts)
+        self._pool = Pool(config.retrying.max_cooldown_seconds)
+        self._exchanges = Exchanges(self._provision(config), self._pool, reactor)
+        self.doors = Doors(self, Gate(config.access))
+
+    def configure(self, config: Config) -> None:
+        """Use another configuration from now on; exchanges under way keep the one they began with."""
+        before, self.config = self.config, config
+        if config.timeouts != before.timeouts:
+            retired, self._transport = self._transport, self._make_transport(config.timeouts)
+            retired.retire()
+        self._exchanges.provision = self._provision(config)
+        self._pool.max_cooldown_seconds = config.retrying.max_cooldown_seconds
+        self._pool.keep_only(self._exchanges.provision.catalogue.credentials)
+        self.doors.gate = Gate(config.access)
+
+    # -- for the doors
+
+    def serve(self, ask: Ask, request: Request) -> Deferred[None]:
+        """Serve one request, to the end of its reply."""
+        return self._exchanges.serve(ask, request)
+
+    @property
+    def model_names(self) -> Sequence[str]:
+        """Every model that is served."""
+        return self._exchanges.provision.catalogue.names
+
+    @property
+    def credential_names(self) -> Sequence[str]:
+        """Every credential, by its id."""
+        return self._exchanges.provision.catalogue.credentials
+
+    def nearest_models(self, name: str) -> Sequence[str]:
+        """The served names most like an unknown one."""
+        return self._exchanges.provision.catalogue.nearest(name)
+
+    @property
+    def body_limit(self) -> int:
+        """In bytes."""
+        return self.config.listening.body_limit_bytes
+
+    def why_not_ready(self) -> str | None:
+        """None, or why no request can be served just now."""
+        if not self._exchanges.provision.catalogue.credentials:
+            return "No credential is configured."
+        return None
+
+    # -- for the service
+
+    def drain(self) -> Deferred[None]:
+        """Take no more requests, let those under way end, and keep no connection upstream."""
+        return self._exchanges.drain(self.config.shutdown_grace_seconds).addCallback(lambda _: self._transport.retire())
+
+    def _provision(self, config: Config) -> Provision:
+        offers, accounts = offers_and_accounts(config)
+        return Provision(
+            catalogue=Catalogue(offers),
+            accounts=accounts,
+            sender=self._transport,
+            flusher=Flusher(self._reactor, config.streaming.flush_seconds),
+            streaming=config.streaming,
+            timeouts=config.timeouts,
+            request_retry=config.retrying.request_retry,
+            user_agent=USER_AGENT,
+        )
+
+    def _make_transport(self, timeouts: Timeouts) -> Transport:
+        def make_agent(way: Way) -> IAgent:
+            if way == "demo":
+                return DemoAgent(self._reactor, DemoSettings())
+            connect = connector(self._reactor, None if way == "direct" else way)
+            return PooledAgent(self._reactor, connect, timeouts.connect_seconds)
+
+        return Transport(self._reactor, make_agent, timeouts.first_byte_seconds)
+
+
+class Daemon(MultiService):
+    """The whole proxy as a service. `resource` is its HTTP API, for mounting; with endpoints, it listens itself.
+
+    Stopping it takes the time that exchanges under way need, `shutdown-grace-seconds` at the most.
+    """
+
+    _log: ClassVar[Logger] = Logger()
+
+    def __init__(self, config: Config, reactor: IReactorTime, endpoints: Sequence[IStreamServerEndpoint] = ()) -> None:
+        super().__init__()
+        self.house = House(config, reactor)
+        self.resource = self.house.doors
+        site = LimitedSite(self.resource, reactor, config.listening.body_limit_bytes)
+        self.listeners = Listeners(endpoints, site, "https" if config.listening.tls.enable else "http")
+        self.listeners.setServiceParent(self)
+
+    def configure(self, config: Config) -> None:
+        """Use another configuration from now on; what it says of listening needs a restart."""
+        self.house.configure(config)
+        self.describe()
+
+    def startService(self) -> None:
+        """Say what is served, and begin."""
+        self.describe()
+        super().startService()
+
+    def stopService(self) -> Deferred[None]:
+        """Stop listening, then let what is under way end."""
+        stopped: Deferred[object] = super().stopService()
+        return stopped.addCallback(lambda _: self.house.drain())
+
+    def describe(self) -> None:
+        """One line on what is served."""
+        self._log.info(
+            "serving {count} models by {credentials}",
+            count=len(self.house.model_names),
+            credentials=", ".join(self.house.credential_names) or "nobody, since no credential is configured",
+        )

@@ -1,0 +1,221 @@
+"""Between a client's format and an upstream's: how the bytes of a reply become what the client is told.
+
+Same format: the bytes pass, and are only looked at, to know when the reply has proved good, when it has ended, and
+whether it broke. (Different formats will decode into the neutral conversation and encode again, behind the same seam.)
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+import attrs
+import orjson
+
+from cliproxy.errors import Broken, ProxyError, UpstreamTrouble
+from cliproxy.formats import sse
+from cliproxy.formats.wire import SILENT_HEARTBEAT, Complaint, Document, Mark, WireFormat
+
+ENOUGH_PROOF_BYTES: Final = 16 * 1024
+"""A reply of which so much has come is taken for good: holding back more would cost memory and help nobody."""
+
+
+class ReplyReader(Protocol):
+    """Follows one reply: `feed` for each piece, then `finish` at its end. Afterwards its properties tell how it stands.
+
+    The same bytes give the same result however they are split into pieces.
+    """
+
+    @property
+    def proven(self) -> bool:
+        """Content has come: the reply is worth telling the client about, and no other credential need be asked."""
+
+    @property
+    def complete(self) -> bool:
+        """The reply's own end has passed; nothing that follows is told."""
+
+    @property
+    def trouble(self) -> UpstreamTrouble | None:
+        """Why the reply broke, if it did. What `feed` returned before that is still good."""
+
+    @property
+    def heartbeat(self) -> bytes:
+        """What may be told the client at this point to show that somebody is there; empty if nothing may."""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """What the client is told of `chunk`."""
+
+    def finish(self) -> bytes:
+        """What the client is told at the end of the upstream's body, which may have come too early."""
+
+    def failed(self, error: ProxyError, request_id: str) -> bytes:
+        """What the client is told of trouble after its first byte; empty if this kind of reply has no words for it."""
+
+
+class PassedStream:
+    """A stream of events in the client's own format: whole events pass byte for byte."""
+
+    def __init__(self, wire: WireFormat) -> None:
+        self.proven = False
+        self.complete = False
+        self.trouble: UpstreamTrouble | None = None
+        self.heartbeat = SILENT_HEARTBEAT
+        self._wire = wire
+        self._splitter = sse.EventSplitter()
+        self._told_bytes = 0
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Whole events. Nothing after the terminator or trouble."""
+        if self.complete or self.trouble:
+            return b""
+        try:
+            events = self._splitter.feed(chunk)
+        except sse.EventTooLong:
+            self.trouble = Broken(f"The upstream sent an event of more than {sse.MAX_EVENT_BYTES} bytes.")
+            return b""
+        if not events:
+            return b""
+        told = events if self._all_run_on(events) else self._one_by_one(events)
+        self._told_bytes += len(told)
+        if self._told_bytes >= ENOUGH_PROOF_BYTES:
+            self.proven = True
+        return told
+
+    def finish(self) -> bytes:
+        """Nothing more; trouble if the terminator has not passed."""
+        if not self.complete and not self.trouble:
+            empty = not self._told_bytes and not self._splitter.unfinished
+            self.trouble = Broken(
+                "The upstream answered with an empty stream."
+                if empty
+                else "The upstream ended the stream before the message was complete."
+            )
+        return b""
+
+    def failed(self, error: ProxyError, request_id: str) -> bytes:
+        """The format's error event; after the terminator nothing."""
+        if self.complete:
+            return b""
+        self.complete = True
+        return self._wire.error_event(Complaint(error.status, error.message, request_id))
+
+    def _all_run_on(self, events: bytes) -> bool:
+        """The hot path: whether these events, parsed by one call, are sound and the message goes on after them."""
+        found = sse.payloads(events)
+        if not found:
+            return False
+        try:
+            documents = orjson.loads(b"[%b]" % b",".join(found))
+        except orjson.JSONDecodeError:
+            return False
+        if len(documents) != len(found):
+            return False
+        mark = self._wire.mark
+        content = False
+        for document in documents:
+            meaning = mark(document) if type(document) is dict else Mark.FAILED
+            if meaning is Mark.CONTENT:
+                content = True
+            elif meaning is not Mark.OPENING:
+                return False
+        self.heartbeat = self._wire.heartbeat
+        self.proven = self.proven or content
+        return True
+
+    def _one_by_one(self, events: bytes) -> bytes:
+        """The events up to the terminator, or to what breaks the reply."""
+        told: list[bytes] = []
+        for event in sse.each(events):
+            told.append(event)
+            payload = sse.data_of(event)
+            if payload is None:
+                if not _is_comment(event):
+                    self.trouble = Broken("The upstream sent something that is not an event stream.")
+            elif (document := _document(payload)) is None:
+                self.trouble = Broken("The upstream sent an event that is not a JSON object.")
+            else:
+                self._step(document)
+            if self.trouble:
+                told.pop()
+            if self.trouble or self.complete:
+                break
+        return b"".join(told)
+
+    def _step(self, document: Document) -> None:
+        meaning = self._wire.mark(document)
+        if meaning is Mark.FAILED and not self.proven:
+            self.trouble = self._wire.trouble(document)
+            return
+        self.heartbeat = self._wire.heartbeat
+        self.proven = self.proven or meaning is not Mark.OPENING
+        self.complete = meaning in (Mark.LAST, Mark.FAILED)
+
+
+def _document(payload: bytes) -> Document | None:
+    try:
+        document = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _is_comment(event: bytes) -> bool:
+    """Whether an event without data is at least one: a heartbeat, a comment, a name without a payload."""
+    lines = event.replace(b"\r", b"\n").split(b"\n")
+    return all(not line or line.startswith((b":", b"event", b"id", b"retry")) for line in lines)
+
+
+class PassedBody:
+    """Any other reply: bytes pass as they come. `may_be_empty`: a status that needs no body."""
+
+    def __init__(self, may_be_empty: bool) -> None:
+        self.proven = False
+        self.complete = False
+        self.trouble: UpstreamTrouble | None = None
+        self.heartbeat = b""
+        self._may_be_empty = may_be_empty
+        self._told_bytes = 0
+
+    def feed(self, chunk: bytes) -> bytes:
+        """The same bytes."""
+        self._told_bytes += len(chunk)
+        if self._told_bytes >= ENOUGH_PROOF_BYTES:
+            self.proven = True
+        return chunk
+
+    def finish(self) -> bytes:
+        """Nothing more; a success without a body was no answer."""
+        if self._told_bytes or self._may_be_empty:
+            self.proven = self.complete = True
+        else:
+            self.trouble = Broken("The upstream answered with an empty body.")
+        return b""
+
+    def failed(self, error: ProxyError, request_id: str) -> bytes:
+        """A body that stops short has no words for it: the connection is cut instead."""
+        return b""
+
+
+@attrs.frozen
+class ReplyHead:
+    """What decides how a reply is read."""
+
+    status: int
+    content_type: bytes
+    coding: bytes
+    """Content-Encoding. gzip is undone before the reply is read; of anything else nothing can be seen."""
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether events follow that can be seen."""
+        kind = self.content_type.partition(b";")[0].strip().lower()
+        return kind == b"text/event-stream" and self.coding.strip().lower() in _SEEN_THROUGH
+
+
+_SEEN_THROUGH: Final = frozenset({b"", b"identity", b"gzip", b"x-gzip"})
+
+
+def reader(client: WireFormat, upstream: WireFormat, head: ReplyHead) -> ReplyReader:
+    """The reader for a reply from an upstream of one format to a client of another."""
+    if client is not upstream:
+        raise LookupError(f"no translation from {upstream.name} to {client.name}")
+    return PassedStream(client) if head.is_stream else PassedBody(may_be_empty=head.status != 200)

@@ -1,0 +1,86 @@
+"""The door for Anthropic clients: Claude Code, and the official SDKs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import orjson
+from twisted.internet.defer import Deferred
+from twisted.web.server import Request
+
+from cliproxy.exchange import Ask
+from cliproxy.formats.anthropic import ANTHROPIC
+from cliproxy.formats.wire import Operation
+from cliproxy.web.callers import request_id
+from cliproxy.web.intake import read_body
+from cliproxy.web.routes import House, Route
+
+UNDATED: Final = "1970-01-01T00:00:00Z"
+"""`created_at` is required; the API's documentation names the epoch for a release date that is not known."""
+
+
+class AnthropicDoor:
+    """`/v1/messages` and its token counter."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    def routes(self) -> Sequence[Route]:
+        """What is served here."""
+        return (
+            Route("/v1/messages", ("POST",), self.messages),
+            Route("/v1/messages/count_tokens", ("POST",), self.count_tokens),
+        )
+
+    def messages(self, request: Request) -> Deferred[None]:
+        """A message, streamed or whole."""
+        return self._ask(request, Operation.GENERATE)
+
+    def count_tokens(self, request: Request) -> Deferred[None]:
+        """How many input tokens a message would have."""
+        return self._ask(request, Operation.COUNT_TOKENS)
+
+    def _ask(self, request: Request, operation: Operation) -> Deferred[None]:
+        body = read_body(request, self._house.body_limit)
+        peek = ANTHROPIC.peek(body)
+        ask = Ask(
+            request_id=request_id(request),
+            wire=ANTHROPIC,
+            operation=operation,
+            model=peek.model,
+            stream=peek.stream and operation is Operation.GENERATE,
+            document=peek.document,
+            body=body,
+            headers=end_to_end(request),
+            query=request.uri.partition(b"?")[2],
+        )
+        return self._house.serve(ask, request)
+
+
+def end_to_end(request: Request) -> list[tuple[bytes, bytes]]:
+    """The request's header lines, names in lower case."""
+    return [(name.lower(), value) for name, values in request.requestHeaders.getAllRawHeaders() for value in values]
+
+
+def model_object(name: str) -> dict[str, object]:
+    """One model in Anthropic's shape."""
+    return {"type": "model", "id": name, "display_name": name, "created_at": UNDATED}
+
+
+def model_list(names: Iterable[str]) -> bytes:
+    """All models in Anthropic's shape, on one page."""
+    rows = [model_object(name) for name in names]
+    return orjson.dumps(
+        {
+            "data": rows,
+            "has_more": False,
+            "first_id": rows[0]["id"] if rows else None,
+            "last_id": rows[-1]["id"] if rows else None,
+        }
+    )
+
+
+def one_model(name: str) -> bytes:
+    """A model by its name."""
+    return orjson.dumps(model_object(name))

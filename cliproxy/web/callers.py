@@ -1,0 +1,75 @@
+"""Who calls: in which words an error is told, from where, and under which request id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Final
+
+from twisted.internet.address import UNIXAddress
+from twisted.web.http_headers import Headers
+from twisted.web.server import Request
+
+from cliproxy.formats import anthropic, openai_chat
+from cliproxy.formats.wire import Complaint
+from cliproxy.observe.requests import HEADER
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+ErrorBody = Callable[[Complaint], bytes]
+
+_ANTHROPIC_PATH: Final = b"/v1/messages"
+_FORWARDING_HEADERS: Final = (b"X-Forwarded-For", b"Forwarded", b"X-Real-Ip")
+
+
+def is_anthropic(headers: Headers) -> bool:
+    """Whether an Anthropic client calls: it names the API's version, or is a `claude` program by its User-Agent."""
+    if headers.hasHeader(b"Anthropic-Version"):
+        return True
+    return any(agent.lower().startswith(b"claude") for agent in headers.getRawHeaders(b"User-Agent", []))
+
+
+def error_body_for(path: bytes, headers: Headers) -> ErrorBody:
+    """The words for this caller's errors: its format's where that is known, else OpenAI's, which most tools read."""
+    if path.startswith(_ANTHROPIC_PATH) or b"/v1/messages" in path or is_anthropic(headers):
+        return anthropic.error_body
+    return openai_chat.error_body
+
+
+def request_id(request: Request) -> str:
+    """The id that the request was given at the door."""
+    return request.responseHeaders.getRawHeaders(HEADER, [b""])[0].decode("ascii")
+
+
+def is_local(request: Request, trusted: tuple[Network, ...]) -> bool:
+    """Whether the client sits on this machine: a loopback peer, or a Unix socket's.
+
+    A peer that says it forwards for somebody is taken at its word if it is a trusted proxy, and is not local if it is
+    none: a web server on this very machine may speak for the whole internet.
+    """
+    peer = request.getClientAddress()
+    address = None if isinstance(peer, UNIXAddress) else _address(peer.host)
+    if any(request.requestHeaders.hasHeader(name) for name in _FORWARDING_HEADERS):
+        if address is None or not any(address in network for network in trusted):
+            return False
+        address = _forwarded_for(request.requestHeaders, trusted)
+        return address is not None and address.is_loopback
+    return isinstance(peer, UNIXAddress) or (address is not None and address.is_loopback)
+
+
+def _forwarded_for(headers: Headers, trusted: tuple[Network, ...]) -> Address | None:
+    """The nearest address in X-Forwarded-For that is not a trusted proxy's; None if it cannot be told."""
+    entries = b",".join(headers.getRawHeaders(b"X-Forwarded-For", [])).decode("latin-1").split(",")
+    for entry in reversed(entries):
+        address = _address(entry.strip())
+        if address is None or not any(address in network for network in trusted):
+            return address
+    return None
+
+
+def _address(text: str) -> Address | None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address

@@ -1,0 +1,152 @@
+"""The HTTP/1.1 server's own limits: how long a head and a body may take to arrive, and how large a body may grow.
+
+Twisted limits the head's size and closes idle connections, but a head that dribbles in keeps a connection for ever, and
+a body may fill the disk. HTTP/2 is not spoken: no client of this proxy needs it, and each limit would be needed twice.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Final
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+from twisted.web.resource import IResource
+from twisted.web.server import Request, Site
+
+from cliproxy.errors import UploadTooSlow
+from cliproxy.formats.wire import Complaint
+from cliproxy.observe.requests import new_request_id
+from cliproxy.web.callers import error_body_for
+
+HEAD_SECONDS: Final = 10.0
+"""From a request's first byte to the end of its head. A whole one fits into a packet or two."""
+UPLOAD_SECONDS: Final = 300.0
+"""For a whole body: 32 MiB in five minutes is 110 kB/s."""
+IDLE_SECONDS: Final = 60.0
+"""Without a byte, between requests and inside a body. Twisted's own default."""
+MAX_HEAD_BYTES: Final = 64 * 1024
+"""Claude Code's heads have 2 kB; a client behind several gateways collects more than Twisted's 16 KiB."""
+MAX_WASTE_BYTES: Final = 256 * 1024 * 1024
+"""An oversized body is read to its end and dropped, so that the client reads the answer, but not a larger one."""
+
+
+class LimitedRequest(Request):
+    """Keeps its body in memory, and no more of it than the limit."""
+
+    oversize = False
+    content: BytesIO
+    channel: LimitedChannel
+    _received = 0
+
+    def gotLength(self, length: int | None) -> None:
+        """The head is whole: prepare for the body. In memory, since a temporary file costs more than it saves."""
+        self.content = BytesIO()
+        self.oversize = length is not None and length > self.channel.site.body_limit
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Keep a piece of the body, or drop it if there is too much."""
+        self._received += len(data)
+        if self._received > self.channel.site.body_limit:
+            self.oversize = True
+            self.content.seek(0)
+            self.content.truncate()
+        if not self.oversize:
+            self.content.write(data)
+        elif self._received > MAX_WASTE_BYTES:
+            self.channel.forceAbortClient()
+
+
+class LimitedChannel(HTTPChannel):
+    """State beside Twisted's: the deadline of what is arriving just now, a head or a body."""
+
+    totalHeadersSize = MAX_HEAD_BYTES
+    site: LimitedSite
+    """Set by `Site.buildProtocol`."""
+    _deadline: IDelayedCall | None = None
+    _in_head = False
+
+    def dataReceived(self, data: bytes) -> None:
+        """Begin to count with a request's first byte."""
+        if self._deadline is None and not self._handlingRequest:
+            self._in_head = True
+            self._deadline = self.callLater(HEAD_SECONDS, self._head_too_slow)
+        super().dataReceived(data)
+
+    def allHeadersReceived(self) -> None:
+        """The head is whole; now the body has its time."""
+        self._disarm()
+        self._in_head = False
+        self._deadline = self.callLater(UPLOAD_SECONDS, self.timeoutConnection)
+        super().allHeadersReceived()
+
+    def headerReceived(self, line: bytes) -> bool:
+        """Refuse, beside what Twisted refuses, any transfer coding but `chunked`: intermediaries disagree on those."""
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"transfer-encoding" and value.strip().lower() != b"chunked":
+            self._respondToBadRequestAndDisconnect()
+            return False
+        return bool(super().headerReceived(line))
+
+    def allContentReceived(self) -> None:
+        """The request is whole; how long its answer takes is another's affair."""
+        self._disarm()
+        super().allContentReceived()
+
+    def timeoutConnection(self) -> None:
+        """Nothing came for too long, or a body took too long: tell, if there is a request to tell it to."""
+        self._disarm()
+        if self.requests and not self._in_head and not self._handlingRequest:
+            assert self.transport is not None
+            self.transport.write(_upload_too_slow(self.requests[-1]))
+        super().timeoutConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """No deadline outlives the connection."""
+        self._disarm()
+        super().connectionLost(reason)
+
+    def _head_too_slow(self) -> None:
+        self._deadline = None
+        super().timeoutConnection()
+
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            if self._deadline.active():
+                self._deadline.cancel()
+            self._deadline = None
+
+
+class LimitedSite(Site):
+    """A `Site` with those limits and without an access log: its lines would hold the keys of `?key=`."""
+
+    protocol = LimitedChannel  # type: ignore[assignment]  # rather than Twisted's switch between HTTP/1.1 and HTTP/2
+    requestFactory = LimitedRequest
+    noisy = False
+
+    def __init__(self, resource: IResource, reactor: IReactorTime, body_limit: int) -> None:
+        super().__init__(resource, parsePOSTFormSubmission=False, timeout=IDLE_SECONDS, reactor=reactor)
+        self.body_limit = body_limit
+        self.displayTracebacks = False
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """What TLS may negotiate."""
+        return [b"http/1.1"]
+
+    def log(self, request: object) -> None:
+        """Nothing: the exchange logs each request by its id."""
+
+
+def _upload_too_slow(request: Request) -> bytes:
+    """A whole answer to a request that never became whole."""
+    words = error_body_for(b"", request.requestHeaders)
+    error = UploadTooSlow("The request body stopped arriving before its end.")
+    request_id = new_request_id()
+    body = words(Complaint(error.status, error.message, request_id))
+    head = (
+        f"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+        f"x-request-id: {request_id}\r\nconnection: close\r\n\r\n"
+    )
+    return head.encode("ascii") + body

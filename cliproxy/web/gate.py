@@ -1,0 +1,133 @@
+"""Who may pass: no browser page of somebody else's, and of programs those with a client key.
+
+A daemon on loopback is reached by every page that its user opens. A page can name it by a host of its own (DNS
+rebinding), or post to it without reading the answer. Both betray themselves in headers that no page can change: `Host`,
+`Origin`, `Sec-Fetch-Site`. Whoever betrays nothing is no page, and needs a key.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_address, ip_network
+from typing import Final
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.web.server import Request
+
+from cliproxy.config.schema import Access
+from cliproxy.errors import BadRequest, Refused, Unauthenticated
+from cliproxy.secret import Secret
+from cliproxy.web.callers import is_local
+
+KEY_PARAMETERS: Final = (b"key", b"auth_token")
+"""Query parameters that hold a client key; they go no further than this room."""
+_KEY_HEADERS: Final = (b"X-Goog-Api-Key", b"X-Api-Key")
+_SAME: Final = frozenset({b"same-origin", b"none"})
+
+
+class Gate:
+    """One configuration's rules. Immutable."""
+
+    def __init__(self, access: Access) -> None:
+        self._digests = tuple(key.digest() for key in access.api_keys)
+        self._hosts = frozenset(host.lower() for host in access.allowed_hosts)
+        self._origins = frozenset(origin.lower() for origin in access.allowed_origins)
+        self._proxies = tuple(ip_network(text, strict=False) for text in access.trusted_proxies)
+
+    def refuse_pages(self, request: Request) -> bytes | None:
+        """Raise `Refused` for what a foreign page could have sent. Gives the origin, if it is an allowed one."""
+        host = self._host_of(request)
+        origin = request.getHeader(b"Origin")
+        if origin is not None:
+            text = origin.decode("latin-1").lower()
+            if text in self._origins:
+                return origin
+            if text != _own_origin(request, host):
+                raise Refused(f"Pages of the origin {text!r} are not served; see allowed-origins.")
+        site = request.getHeader(b"Sec-Fetch-Site")
+        if site is not None and site.lower() not in _SAME:
+            raise Refused("Requests from another site's page are not served; see allowed-origins.")
+        return None
+
+    def admit(self, request: Request) -> None:
+        """Raise `Unauthenticated` or `Refused` unless the caller may use the models."""
+        if not self._digests:
+            if not is_local(request, self._proxies):
+                raise Refused("No api-keys are configured, so only programs on this machine are served.")
+            return
+        given = False
+        for key in _presented(request):
+            given = True
+            if self._is_known(key):
+                return
+        if given:
+            raise Unauthenticated("The API key is not one of this proxy's api-keys.")
+        raise Unauthenticated("No API key was given: send it as `Authorization: Bearer …` or `x-api-key: …`.")
+
+    def _is_known(self, key: bytes) -> bool:
+        """Compare with every key there is, in a time that tells nothing of which letters were right."""
+        digest = Secret(key.decode("utf-8", "surrogateescape")).digest()
+        known = False
+        for configured in self._digests:
+            known |= hmac.compare_digest(configured, digest)
+        return known
+
+    def _host_of(self, request: Request) -> str:
+        """The Host header's name. Raises `Refused` for one that is neither loopback's nor allowed."""
+        hosts = request.requestHeaders.getRawHeaders(b"Host", [])
+        if len(hosts) > 1:
+            raise BadRequest("The request has more than one Host header.")
+        if not hosts:
+            if request.clientproto == b"HTTP/1.1":
+                raise BadRequest("The request has no Host header.")
+            return ""
+        try:
+            name = (urlsplit("//" + hosts[0].decode("ascii")).hostname or "").rstrip(".")
+        except ValueError:
+            name = ""
+        if not (_is_loopback(name) or name in self._hosts or name == _own_address(request)):
+            raise Refused(f"The host {name!r} is not served; see allowed-hosts.")
+        return hosts[0].decode("ascii").lower()
+
+
+def without_keys(uri: bytes) -> bytes:
+    """A URI without the query parameters that hold a client key, whatever way they are spelled."""
+    path, _, query = uri.partition(b"?")
+    kept = [part for part in query.split(b"&") if unquote_to_bytes(part.partition(b"=")[0]) not in KEY_PARAMETERS]
+    return path + b"?" + b"&".join(kept) if any(kept) else path
+
+
+def _presented(request: Request) -> Iterator[bytes]:
+    """Every key that the request shows, in the order of the original."""
+    for value in request.requestHeaders.getRawHeaders(b"Authorization", []):
+        scheme, _, rest = value.strip().partition(b" ")
+        yield rest.strip() if scheme.lower() == b"bearer" and rest else value.strip()
+    yield from _headers(request, _KEY_HEADERS)
+    for parameter in KEY_PARAMETERS:
+        yield from (request.args or {}).get(parameter, [])
+
+
+def _headers(request: Request, names: Iterable[bytes]) -> Iterator[bytes]:
+    for name in names:
+        yield from (value.strip() for value in request.requestHeaders.getRawHeaders(name, []))
+
+
+def _own_origin(request: Request, host: str) -> str:
+    return f"{'https' if request.isSecure() else 'http'}://{host}"
+
+
+def _own_address(request: Request) -> str:
+    """The address that was connected to: an IP address in a Host header cannot be rebound by anybody's DNS."""
+    address = request.getHost()
+    return address.host if isinstance(address, (IPv4Address, IPv6Address)) else ""
+
+
+def _is_loopback(name: str) -> bool:
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
