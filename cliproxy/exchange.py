@@ -23,7 +23,7 @@ from twisted.web.server import Request
 from cliproxy.config.schema import Streaming, Timeouts
 from cliproxy.errors import Broken, Overloaded, ProxyError, RateLimited, Unavailable, UnknownModel, UpstreamTrouble
 from cliproxy.formats import FORMATS
-from cliproxy.formats.wire import SILENT_HEARTBEAT, Complaint, Document, Operation, WireFormat
+from cliproxy.formats.wire import SILENT_HEARTBEAT, Complaint, Operation, WireFormat
 from cliproxy.routing.catalogue import Candidate, Catalogue, CredentialId
 from cliproxy.routing.pool import Pool, Wait
 from cliproxy.routing.verdicts import NO_ANSWER, is_trouble
@@ -61,7 +61,6 @@ class Ask:
     operation: Operation
     model: str
     stream: bool
-    document: Document = attrs.field(repr=False)
     body: bytes = attrs.field(repr=False)
     headers: Sequence[tuple[bytes, bytes]] = attrs.field(repr=False)
     """Names in lower case."""
@@ -172,11 +171,12 @@ class Exchange:
 
     def _outgoing(self, candidate: Candidate, account: Account) -> Outgoing:
         ask = self._ask
+        as_asked = candidate.model == ask.model
         return Outgoing(
             method="POST",
             url=url_for(account, ask.operation, ask.query),
             headers=outgoing_headers(ask.headers, account, self._provision.user_agent),
-            body=rename_model(ask.body, ask.document, candidate.model),
+            body=ask.body if as_asked else rename_model(ask.body, candidate.model),
             way=account.way,
         )
 
@@ -187,12 +187,13 @@ class Exchange:
             answer.abandon()
             raise Broken("The upstream answered with something other than the stream that was asked for.")
         reply = reader(self._ask.wire, FORMATS[PROVIDERS[account.provider].format], head)
-        pump = Pump(reply, self._clock, self._provision.timeouts.idle_seconds, self._ask.request_id)
-        if not (self._ask.stream and head.is_stream):
-            self._heart.stop()
-            pump.be_patient(self._provision.streaming.commit_seconds)
-        self._pump = pump
+        self._pump = pump = Pump(reply, self._clock, self._provision.timeouts.idle_seconds, self._ask.request_id)
         answer.deliver(pump)
+        if self._ask.stream and head.is_stream:
+            pump.watch(None)
+        else:
+            self._heart.stop()
+            pump.watch(self._provision.streaming.commit_seconds)
         return pump
 
     def _head_to_tell(self, answer: Answer, pump: Pump) -> list[tuple[bytes, bytes]]:
@@ -217,7 +218,7 @@ class Exchange:
             self._cool(candidate, NO_ANSWER, None, broken.message)
         elif status < 300:
             self._pool.served(candidate)
-        self._log.info(
+        self._log.debug(
             "{request_id}: {model} by {credential}: {status}{ending}",
             request_id=self._ask.request_id,
             model=self._ask.model,

@@ -12,7 +12,6 @@ from typing import Final
 import orjson
 
 from cliproxy.errors import BadRequest
-from cliproxy.formats.wire import Document
 
 _MODEL: Final = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]:,]')
@@ -20,15 +19,12 @@ _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]:,]')
 Span = tuple[int, int]
 
 
-def rename_model(body: bytes, document: Document, name: str) -> bytes:
-    """`body` with `name` as its top-level model and every other byte as it was.
+def rename_model(body: bytes, name: str) -> bytes:
+    """`body`, a JSON object, with `name` as its top-level model and every other byte as it was.
 
-    `document` is what `body` parses to. Raises `BadRequest` for a body that spells its keys so that no edit in place
-    can be proved right.
+    Raises `BadRequest` for a body that spells its keys so that no edit in place can be proved right.
     """
-    if document["model"] == name:
-        return body
-    wanted = {**document, "model": name}
+    wanted = {**orjson.loads(body), "model": name}
     for spans in (_only_match(body), _top_level(body)):
         edited = _replaced(body, spans, orjson.dumps(name))
         if spans and orjson.loads(edited) == wanted:

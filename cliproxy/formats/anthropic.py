@@ -12,8 +12,8 @@ import orjson
 
 from cliproxy.errors import Broken, Overloaded, RateLimited, TimedOut, Unavailable, UpstreamTrouble
 from cliproxy.formats import sse
-from cliproxy.formats.requests import read_model, read_object
-from cliproxy.formats.wire import Complaint, Document, Mark, Peek, WireFormat
+from cliproxy.formats.requests import peek
+from cliproxy.formats.wire import Complaint, Document, Mark, WireFormat
 
 ERROR_TYPES: Final = MappingProxyType(
     {
@@ -52,13 +52,6 @@ _TROUBLES: Final = MappingProxyType(
 def error_type(status: int) -> str:
     """The `error.type` that goes with an HTTP status."""
     return ERROR_TYPES.get(status) or ("api_error" if status >= 500 else "invalid_request_error")
-
-
-def peek(body: bytes) -> Peek:
-    """Read model and stream of a Messages or count_tokens request. Raises `BadRequest`."""
-    document = read_object(body)
-    stream = document.get("stream", False)
-    return Peek(model=read_model(document), stream=stream is True, document=document)
 
 
 def mark(event: Document) -> Mark:

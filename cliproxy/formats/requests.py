@@ -1,11 +1,38 @@
-"""Reading a request's body as far as every format needs it: a JSON object with a model."""
+"""Reading a request's body as far as every format needs it: a JSON object with a model.
+
+Bodies of agents have hundreds of kilobytes, of which two fields decide the way. msgspec checks the whole syntax and
+makes objects of those two alone, in a third of the time that it takes to build everything.
+"""
 
 from __future__ import annotations
 
+from typing import Final
+
+import msgspec
 import orjson
 
 from cliproxy.errors import BadRequest
-from cliproxy.formats.wire import Document
+from cliproxy.formats.wire import Document, Peek
+
+
+class _Wanted(msgspec.Struct):
+    model: str
+    stream: bool = False
+
+
+_DECODER: Final = msgspec.json.Decoder(_Wanted)
+
+
+def peek(body: bytes) -> Peek:
+    """Model and stream of a request. Raises `BadRequest` with a sentence that says what is wrong."""
+    try:
+        wanted = _DECODER.decode(body)
+        if not body.isascii():
+            body.decode()  # what msgspec skips it does not check for being UTF-8
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        document = read_object(body)
+        return Peek(read_model(document), document.get("stream") is True)
+    return Peek(wanted.model, wanted.stream) if wanted.model.strip() else Peek(read_model({"model": ""}), False)
 
 
 def read_object(body: bytes) -> Document:

@@ -38,8 +38,6 @@ class Peek:
 
     model: str
     stream: bool
-    document: Document
-    """The whole body, parsed: to be looked at, never to be written again."""
 
 
 @attrs.frozen

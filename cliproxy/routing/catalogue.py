@@ -14,6 +14,8 @@ ModelName = NewType("ModelName", str)
 
 NEAREST_NAMES: Final = 3
 """As many suggestions as a person reads."""
+MAX_FOUND: Final = 1024
+"""Answers to remember. Names come from clients, but who asks for so many is no client to be fast for."""
 CLOSENESS: Final = 0.4
 """difflib's default is 0.6; model names share long beginnings, so a wrong version must still be found."""
 
@@ -65,14 +67,23 @@ class Candidate:
 
 
 class Catalogue:
-    """All offers, in the order of the configuration. Immutable."""
+    """All offers, in the order of the configuration. Immutable, but for the answers that it remembers."""
 
     def __init__(self, offers: Sequence[Offer]) -> None:
         self._offers = tuple(offers)
+        self._found: dict[str, tuple[Candidate, ...]] = {}
         self._names = tuple(dict.fromkeys(name for offer in self._offers for name in offer.names()))
 
     def candidates(self, name: str) -> tuple[Candidate, ...]:
         """Who serves `name`; nobody, if it is unknown."""
+        found = self._found.get(name)
+        if found is None:
+            found = self._search(name)
+            if len(self._found) < MAX_FOUND:
+                self._found[name] = found
+        return found
+
+    def _search(self, name: str) -> tuple[Candidate, ...]:
         return tuple(
             Candidate(offer.credential, model) for offer in self._offers if (model := offer.serves(name)) is not None
         )

@@ -81,9 +81,16 @@ class Pump(Protocol):
         """What may be told the client just now to show that somebody is there."""
         return SILENT_HEARTBEAT if self.phase is Phase.PROBING else self._reply.heartbeat
 
-    def be_patient(self, seconds: float) -> None:
-        """Hold for so many seconds at the most; then a slow body is told as it comes, proven or not."""
-        self._patience = self._clock.callLater(seconds, self._out_of_patience)
+    def watch(self, patience_seconds: float | None) -> None:
+        """Set the timers, once the body is being delivered; most short ones are whole by then and need none.
+
+        A body that is silent for too long breaks. With patience, it is told as it comes after that time, proven or not.
+        """
+        if self._body_over or self.phase is not Phase.PROBING:
+            return
+        self._idle.start(self._idle_seconds)
+        if patience_seconds is not None and not self.proven.called:
+            self._patience = self._clock.callLater(patience_seconds, self._out_of_patience)
 
     def flow(self, sink: Sink) -> None:
         """Tell `sink` what was held, and from now on everything as it comes. To be called when proven."""
@@ -103,10 +110,6 @@ class Pump(Protocol):
             self._cut_upstream()
 
     # -- Twisted's side
-
-    def connectionMade(self) -> None:
-        """The body begins."""
-        self._idle.start(self._idle_seconds)
 
     def dataReceived(self, data: bytes) -> None:
         """Read some bytes, and tell what they say."""

@@ -8,6 +8,7 @@ nothing else is ever repeated here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, Protocol, cast
 
 import attrs
@@ -16,6 +17,7 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.internet.interfaces import IDelayedCall, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
 from twisted.web.client import URI, ResponseNeverReceived
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
@@ -72,8 +74,21 @@ class PooledAgent:
         bodyProducer: IBodyProducer | None = None,
     ) -> Deferred[IResponse]:
         """See `IAgent.request`. The body producer must be a `BytesBody`. Cancelling cuts the connection."""
+        target = _target(uri)
         body = b"" if bodyProducer is None else cast(BytesBody, bodyProducer).content
-        return Deferred.fromCoroutine(self._request(method, uri, headers or Headers(), body))
+        head = _head(method, target, headers or Headers(), body)
+        bodyless = method == b"HEAD"
+        connection = self._take_idle(target.origin)
+        if connection is None:
+            return self._ask_anew(target.origin, head, body, bodyless)
+
+        def once_more(failure: Failure) -> Deferred[IResponse]:
+            reasons = failure.value.reasons if isinstance(failure.value, ResponseNeverReceived) else ()
+            if not (reasons and all(reason.check(ConnectionDone, ConnectionLost) for reason in reasons)):
+                failure.raiseException()
+            return self._ask_anew(target.origin, head, body, bodyless)
+
+        return connection.ask(head, body, bodyless).addErrback(once_more)
 
     def retire(self) -> None:
         """Close the idle connections, and from now on each that becomes idle; requests under way are not touched."""
@@ -91,20 +106,8 @@ class PooledAgent:
         """Connections that wait for a request."""
         return sum(map(len, self._idle.values()))
 
-    async def _request(self, method: bytes, uri: bytes, headers: Headers, body: bytes) -> IResponse:
-        parsed = URI.fromBytes(uri)
-        origin = Origin(parsed.scheme == b"https", parsed.host.decode("ascii"), parsed.port)
-        head = _head(method, parsed, headers, body)
-        bodyless = method == b"HEAD"
-        connection = self._take_idle(origin)
-        if connection is not None:
-            try:
-                return await connection.ask(head, body, bodyless)
-            except ResponseNeverReceived as never:
-                if not all(reason.check(ConnectionDone, ConnectionLost) for reason in never.reasons):
-                    raise
-        connection = await self._new(origin)
-        return await connection.ask(head, body, bodyless)
+    def _ask_anew(self, origin: Origin, head: bytes, body: bytes, bodyless: bool) -> Deferred[IResponse]:
+        return self._new(origin).addCallback(lambda connection: connection.ask(head, body, bodyless))
 
     def _take_idle(self, origin: Origin) -> Http1Connection | None:
         waiting = self._idle.get(origin)
@@ -166,11 +169,29 @@ class _ConnectionFactory(Factory):
         return self._build()
 
 
-def _head(method: bytes, uri: URI, headers: Headers, body: bytes) -> bytes:
-    """Request line and header lines. `Headers` has refused line ends in names and replaced them in values."""
-    lines = [b"%b %b HTTP/1.1\r\n" % (method, uri.originForm)]
+@attrs.frozen
+class Target:
+    """A URI as a connection needs it."""
+
+    origin: Origin
+    path: bytes
+    """With the query."""
+    host: bytes
+    """As a Host header names it."""
+
+
+@lru_cache(maxsize=256)
+def _target(uri: bytes) -> Target:
+    parsed = URI.fromBytes(uri)
+    origin = Origin(parsed.scheme == b"https", parsed.host.decode("ascii"), parsed.port)
+    return Target(origin, parsed.originForm, parsed.netloc)
+
+
+def _head(method: bytes, target: Target, headers: Headers, body: bytes) -> bytes:
+    """Request line and header lines. No line end is in a name or value: see `HeaderLines` on who has seen to that."""
+    lines = [b"%b %b HTTP/1.1\r\n" % (method, target.path)]
     if not headers.hasHeader(b"Host"):
-        lines.append(b"Host: %b\r\n" % uri.netloc)
+        lines.append(b"Host: %b\r\n" % target.host)
     for name, values in headers.getAllRawHeaders():
         lines += [b"%b: %b\r\n" % (name, value) for value in values]
     if body or method not in (b"GET", b"HEAD", b"DELETE"):

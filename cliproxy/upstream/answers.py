@@ -19,7 +19,7 @@ class Garbage(Exception):
 
 @attrs.frozen
 class Head:
-    """An answer's head: status, reason phrase, and the header lines in their order."""
+    """An answer's head: status, reason phrase, and the header lines in their order, names in lower case."""
 
     status: int
     phrase: bytes
@@ -88,7 +88,7 @@ class AnswerParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header line."""
-        self._lines.append((name, value))
+        self._lines.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """The head is whole; that of an interim answer does not count."""
@@ -98,11 +98,11 @@ class AnswerParser:
         length: int | None = None
         framed = False
         for name, value in self._lines:
-            lower = name.lower()
-            if lower == b"content-length":
+            if name == b"content-length":
                 length, framed = int(value), True
-            elif lower == b"transfer-encoding":
+            elif name == b"transfer-encoding":
                 length, framed = None, True
+                break
         without_body = self._bodyless or status in _WITHOUT_BODY
         self.head = Head(
             status, self._phrase, tuple(self._lines), 0 if without_body else length, framed or without_body

@@ -24,6 +24,7 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 from zope.interface import implementer
 
 from cliproxy.upstream.answers import AnswerParser, Garbage, Head
+from cliproxy.upstream.headers import HeaderLines
 
 
 class State(Enum):
@@ -124,7 +125,7 @@ class Http1Connection(Protocol):
         self._parser = AnswerParser(bodyless)
         self._receiver = None
         self._answer = Deferred(lambda _: self.abort())
-        self.transport.write(head + body)
+        self.transport.writeSequence([head, body])
         return self._answer
 
     def abort(self) -> None:
@@ -208,13 +209,10 @@ class Http1Connection(Protocol):
 
     def _hand_on_head(self, head: Head) -> None:
         self.state = State.ANSWERED
-        headers = Headers()
-        for name, value in head.headers:
-            headers.addRawHeader(name, value)
         length = UNKNOWN_LENGTH if head.length is None else head.length
         answer, self._answer = self._answer, None
         assert answer is not None
-        answer.callback(Http1Response(head.status, head.phrase, headers, length, self))
+        answer.callback(Http1Response(head.status, head.phrase, HeaderLines(head.headers), length, self))
         if self._receiver is None and not self._parser.whole:
             self.pause()
 

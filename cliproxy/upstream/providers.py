@@ -13,9 +13,7 @@ from twisted.web.http_headers import Headers
 
 from cliproxy.formats.wire import Operation
 from cliproxy.upstream.accounts import Account
-
-HeaderLines = Sequence[tuple[bytes, bytes]]
-"""Header lines in their order, names in lower case."""
+from cliproxy.upstream.headers import HeaderLines, Line
 
 
 @attrs.frozen
@@ -94,32 +92,63 @@ _NOT_RETURNED_BEGINNINGS: Final = (b"proxy-", b"access-control-")
 _GZIP: Final = frozenset({b"gzip", b"x-gzip"})
 
 
+class SettledURL(EncodedURL):
+    """A URL whose text is known.
+
+    treq asks for it with every request, and a plain URL then checks its host by IDNA's tables and joins its parts anew.
+    """
+
+    _text: str
+
+    def to_uri(self) -> SettledURL:
+        """It is one."""
+        return self
+
+    def to_text(self, with_password: bool = False) -> str:
+        """The text it was made of."""
+        return self._text
+
+    @classmethod
+    def settle(cls, url: EncodedURL) -> SettledURL:
+        """Settle an URL."""
+        uri = url.to_uri()
+        settled = cls(uri.scheme, uri.host, uri.path, uri.query, uri.fragment, uri.port, uri.rooted, uri.userinfo)
+        settled._text = uri.to_text()
+        return settled
+
+
 @lru_cache(maxsize=1024)
-def url_for(account: Account, operation: Operation, query: bytes) -> EncodedURL:
-    """Where an operation is asked of an account, with the client's query. Parsed once: treq wants a parsed one."""
+def url_for(account: Account, operation: Operation, query: bytes) -> SettledURL:
+    """Where an operation is asked of an account, with the client's query."""
     url = account.base_url.child(*PROVIDERS[account.provider].paths[operation])
-    return url.replace(query=EncodedURL.from_text("?" + query.decode("latin-1")).query) if query else url
+    if query:
+        url = url.replace(query=EncodedURL.from_text("?" + query.decode("latin-1")).query)
+    return SettledURL.settle(url)
 
 
-def outgoing_headers(client: HeaderLines, account: Account, user_agent: bytes) -> Headers:
+def outgoing_headers(client: Sequence[Line], account: Account, user_agent: bytes) -> HeaderLines:
     """What is sent upstream: the client's end-to-end headers, the account's own over them, and its key.
 
     `user_agent` is ours, sent where the client named none.
     """
     named = _named_by_connection(client)
-    forwarded: dict[bytes, list[bytes]] = {}
-    for name, value in client:
-        if name not in _NOT_FORWARDED and name not in named and not name.startswith(_NOT_FORWARDED_BEGINNINGS):
-            forwarded.setdefault(name, []).append(value)
-    forwarded.setdefault(b"user-agent", [user_agent])
+    own = {name.lower().encode("ascii"): value.encode() for name, value in account.headers.items()}
     key = account.key.reveal().encode()
     if account.bearer:
-        forwarded[b"authorization"] = [b"Bearer " + key]
+        own.setdefault(b"authorization", b"Bearer " + key)
     else:
-        forwarded[PROVIDERS[account.provider].key_header] = [key]
-    for own, text in account.headers.items():
-        forwarded[own.lower().encode("ascii")] = [text.encode()]
-    return Headers(forwarded)
+        own.setdefault(PROVIDERS[account.provider].key_header, key)
+    forwarded = [
+        line
+        for line in client
+        if line[0] not in _NOT_FORWARDED
+        and line[0] not in named
+        and line[0] not in own
+        and not line[0].startswith(_NOT_FORWARDED_BEGINNINGS)
+    ]
+    if b"user-agent" not in own and not any(name == b"user-agent" for name, _ in forwarded):
+        own[b"user-agent"] = user_agent
+    return HeaderLines((*forwarded, *own.items()))
 
 
 def returned_headers(upstream: Headers, plain: bool) -> list[tuple[bytes, bytes]]:

@@ -230,7 +230,7 @@ class UndecodedAgent:
     ) -> Deferred[IResponse]:
         """See `IAgent.request`."""
         plain = headers or Headers()
-        plain.setRawHeaders(b"Accept-Encoding", [b"identity"])
+        plain.setRawHeaders(b"accept-encoding", [b"identity"])
         return self._agent.request(method, uri, plain, bodyProducer).addCallback(_veil)
 
 

@@ -50,7 +50,6 @@ class AnthropicDoor:
             operation=operation,
             model=peek.model,
             stream=peek.stream and operation is Operation.GENERATE,
-            document=peek.document,
             body=body,
             headers=end_to_end(request),
             query=request.uri.partition(b"?")[2],

@@ -6,6 +6,7 @@ a body may fill the disk. HTTP/2 is not spoken: no client of this proxy needs it
 
 from __future__ import annotations
 
+from enum import Enum
 from io import BytesIO
 from typing import Final
 
@@ -31,6 +32,13 @@ MAX_HEAD_BYTES: Final = 64 * 1024
 """Claude Code's heads have 2 kB; a client behind several gateways collects more than Twisted's 16 KiB."""
 MAX_WASTE_BYTES: Final = 256 * 1024 * 1024
 """An oversized body is read to its end and dropped, so that the client reads the answer, but not a larger one."""
+
+
+class Arriving(Enum):
+    """What a client is sending, and how many seconds it has for it."""
+
+    HEAD = HEAD_SECONDS
+    BODY = UPLOAD_SECONDS
 
 
 class LimitedRequest(Request):
@@ -60,45 +68,48 @@ class LimitedRequest(Request):
 
 
 class LimitedChannel(HTTPChannel):
-    """State beside Twisted's: the deadline of what is arriving just now, a head or a body."""
+    """State beside Twisted's: what is arriving just now, a head or a body, and the deadline for it.
+
+    A deadline is set when a read leaves something unfinished: most requests come whole, in one read, and need none.
+    """
 
     totalHeadersSize = MAX_HEAD_BYTES
     site: LimitedSite
     """Set by `Site.buildProtocol`."""
+    _arriving: Arriving | None = None
     _deadline: IDelayedCall | None = None
-    _in_head = False
 
     def dataReceived(self, data: bytes) -> None:
-        """Begin to count with a request's first byte."""
-        if self._deadline is None and not self._handlingRequest:
-            self._in_head = True
-            self._deadline = self.callLater(HEAD_SECONDS, self._head_too_slow)
+        """Take some bytes; if they leave a head or body unfinished, it has its time from now."""
+        if self._arriving is None and not self._handlingRequest:
+            self._arriving = Arriving.HEAD
         super().dataReceived(data)
-
-    def allHeadersReceived(self) -> None:
-        """The head is whole; now the body has its time."""
-        self._disarm()
-        self._in_head = False
-        self._deadline = self.callLater(UPLOAD_SECONDS, self.timeoutConnection)
-        super().allHeadersReceived()
+        if self._arriving is not None and self._deadline is None and self.connected:
+            self._deadline = self.callLater(self._arriving.value, self._out_of_time)
 
     def headerReceived(self, line: bytes) -> bool:
         """Refuse, beside what Twisted refuses, any transfer coding but `chunked`: intermediaries disagree on those."""
-        name, _, value = line.partition(b":")
-        if name.strip().lower() == b"transfer-encoding" and value.strip().lower() != b"chunked":
+        if line[:17].lower() == b"transfer-encoding" and line[18:].strip().lower() != b"chunked":
             self._respondToBadRequestAndDisconnect()
             return False
         return bool(super().headerReceived(line))
 
+    def allHeadersReceived(self) -> None:
+        """The head is whole; now the body has its time."""
+        self._disarm()
+        self._arriving = Arriving.BODY
+        super().allHeadersReceived()
+
     def allContentReceived(self) -> None:
         """The request is whole; how long its answer takes is another's affair."""
         self._disarm()
+        self._arriving = None
         super().allContentReceived()
 
     def timeoutConnection(self) -> None:
         """Nothing came for too long, or a body took too long: tell, if there is a request to tell it to."""
         self._disarm()
-        if self.requests and not self._in_head and not self._handlingRequest:
+        if self._arriving is Arriving.BODY:
             assert self.transport is not None
             self.transport.write(_upload_too_slow(self.requests[-1]))
         super().timeoutConnection()
@@ -108,14 +119,13 @@ class LimitedChannel(HTTPChannel):
         self._disarm()
         super().connectionLost(reason)
 
-    def _head_too_slow(self) -> None:
+    def _out_of_time(self) -> None:
         self._deadline = None
-        super().timeoutConnection()
+        self.timeoutConnection()
 
     def _disarm(self) -> None:
         if self._deadline is not None:
-            if self._deadline.active():
-                self._deadline.cancel()
+            self._deadline.cancel()
             self._deadline = None
 
 
