@@ -13,10 +13,16 @@ from typing import Final
 MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
 """A server tool's result comes as one event, a fetched PDF inside; the original's limit for a line is 20 MiB."""
 
-_EMPTY_LINE: Final = re.compile(rb"(?>\r\n|\r|\n){2}")
-"""Atomic, so that one CRLF is never taken for two line ends."""
-_LONGEST_EMPTY_LINE: Final = 4
-_LAST_DATA_LINE: Final = re.compile(rb"data: ?([^\r\n]*)\n\n")
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+"""A stream may begin with one; it passes, and is not looked at."""
+
+_EMPTY_LINE: Final = re.compile(rb"\r\r|\n(?:\r?\n|\r(?=[^\n]))")
+"""Two line ends in a row. Of a CR behind an LF the next byte tells whether it is all of its line end: it is waited for,
+so that the events are the same however the bytes are split."""
+_EDGE_BYTES: Final = 2
+"""So much of what is held may be the beginning of an empty line."""
+_LAST_DATA_LINE: Final = re.compile(rb"data:(?<![^\n]data:) ?+(.*+)\n\n")
+"""Of an event with line ends of LF. Possessive, and with a dot instead of a set: four times as fast."""
 _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 
 
@@ -30,24 +36,27 @@ class EventSplitter:
     State: the beginning of the event under way, at most `MAX_EVENT_BYTES`.
     """
 
-    __slots__ = ("_held", "_held_bytes")
+    __slots__ = ("_edge", "_held", "_held_bytes")
 
     def __init__(self) -> None:
         self._held: list[bytes] = []
         self._held_bytes = 0
+        self._edge = b""
 
     def feed(self, chunk: bytes) -> bytes:
         """The whole events that `chunk` completes, or nothing. Raises `EventTooLong`."""
-        edge = b"".join(self._held[-_LONGEST_EMPTY_LINE:])[1 - _LONGEST_EMPTY_LINE :] if self._held else b""
-        end = _after_last_event(edge + chunk if edge else chunk) - len(edge)
-        if end <= 0:
+        if not self._held and chunk.endswith(b"\n\n") and chunk[-3:-2] not in b"\r\n":
+            return chunk
+        end = _after_last_event(self._edge + chunk)
+        if not end:
             self._hold(chunk)
             return b""
+        end -= len(self._edge)
         whole = b"".join((*self._held, chunk[:end])) if self._held else chunk[:end]
         self._held.clear()
         self._held_bytes = 0
-        if end < len(chunk):
-            self._hold(chunk[end:])
+        self._edge = b""
+        self._hold(chunk[end:])
         return whole
 
     @property
@@ -56,7 +65,10 @@ class EventSplitter:
         return b"".join(self._held).strip(b"\r\n")
 
     def _hold(self, chunk: bytes) -> None:
+        if not chunk:
+            return
         self._held.append(chunk)
+        self._edge = (self._edge + chunk[-_EDGE_BYTES:])[-_EDGE_BYTES:]
         self._held_bytes += len(chunk)
         if self._held_bytes > MAX_EVENT_BYTES:
             raise EventTooLong
@@ -65,7 +77,11 @@ class EventSplitter:
 def _after_last_event(window: bytes) -> int:
     """The index behind the last event's empty line in `window`, or 0."""
     if b"\r" not in window:
-        return window.rfind(b"\n\n") + 2 if b"\n\n" in window else 0
+        last = window.rfind(b"\n\n")
+        if last < 0:
+            return 0
+        if window[last - 1 : last] != b"\n":
+            return last + 2
     end = 0
     for match in _EMPTY_LINE.finditer(window):
         end = match.end()
@@ -73,11 +89,18 @@ def _after_last_event(window: bytes) -> int:
 
 
 def payloads(events: bytes) -> list[bytes]:
-    """The data of each of some whole events, in order; events without data (comments, heartbeats) have none."""
-    plain = _LAST_DATA_LINE.findall(events)
-    if len(plain) == events.count(b"\n\n") == events.count(b"data:"):
-        return plain
-    return [payload for event in each(events) if (payload := data_of(event)) is not None]
+    """The data of each of some whole events, in order; nothing at all if one of them has none, as comments have."""
+    if b"\r" not in events:
+        plain: list[bytes] = _LAST_DATA_LINE.findall(events)
+        if len(plain) == events.count(b"\n\n") == events.count(b"\ndata:") + events.startswith(b"data:"):
+            return plain
+    found: list[bytes] = []
+    for event in each(events):
+        payload = data_of(event)
+        if payload is None:
+            return []
+        found.append(payload)
+    return found
 
 
 def each(events: bytes) -> Iterator[bytes]:
@@ -92,10 +115,8 @@ def each(events: bytes) -> Iterator[bytes]:
 
 def data_of(event: bytes) -> bytes | None:
     """The data of one event, its lines joined by LF; None if it has none."""
-    lines = _LINE_END.split(event)
-    parts = [line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:")]
-    if b"data" in lines:
-        parts.append(b"")
+    lines = _LINE_END.split(event.removeprefix(BYTE_ORDER_MARK))
+    parts = [line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:") or line == b"data"]
     return b"\n".join(parts) if parts else None
 
 

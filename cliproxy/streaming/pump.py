@@ -43,6 +43,9 @@ class Phase(Enum):
     ABANDONED = auto()
 
 
+UNDER_WAY: Final = frozenset({Phase.PROBING, Phase.STREAMING})
+
+
 class Pump(Protocol):
     """Receives one body. `proven` and then `done` tell the exchange how it goes."""
 
@@ -105,7 +108,7 @@ class Pump(Protocol):
 
     def abandon(self) -> None:
         """Nobody wants the rest: cut the upstream."""
-        if self.phase in (Phase.PROBING, Phase.STREAMING):
+        if self.phase in UNDER_WAY:
             self._stop(Phase.ABANDONED)
             self._cut_upstream()
 
@@ -113,22 +116,24 @@ class Pump(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Read some bytes, and tell what they say."""
-        if self.phase not in (Phase.PROBING, Phase.STREAMING) or self._reply.complete:
+        reply = self._reply
+        if reply.complete or self.phase not in UNDER_WAY:
             return
         self._idle.touch()
         try:
-            plain = self._inflater.feed(data)
+            told = reply.feed(self._inflater.feed(data))
         except InflationFailed as failed:
             self._break(Broken(f"The upstream's gzip data is broken: {failed}."))
             return
-        self._tell(self._reply.feed(plain))
-        self._look_at_reply()
+        self._tell(told)
+        if reply.complete or reply.trouble or self._sink is None:
+            self._look_at_reply()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The body has ended, well or not."""
         self._idle.stop()
         self._body_over = True
-        if self.phase not in (Phase.PROBING, Phase.STREAMING):
+        if self.phase not in UNDER_WAY:
             return
         if not self._reply.complete:
             if not reason.check(ResponseDone, PotentialDataLoss):

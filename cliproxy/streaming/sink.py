@@ -74,11 +74,15 @@ class Sink:
         """Tell the client something: at once if it heard nothing for a flush interval, else soon."""
         if self.closed or not chunk:
             return
+        now = self._clock.seconds()
+        if not (self._gathered or self._paused) and now - self.last_write >= self._flusher.seconds:
+            self.last_write = now
+            self._request.write(chunk)
+            return
         self._gathered.append(chunk)
         self._gathered_bytes += len(chunk)
         if self._paused:
             return
-        now = self._clock.seconds()
         if self._gathered_bytes >= self._flush_bytes or now - self.last_write >= self._flusher.seconds:
             self._send(now)
         elif len(self._gathered) == 1:

@@ -224,17 +224,14 @@ class Http1Connection(Protocol):
         body = self._parser.take_body()
         if body:
             receiver.dataReceived(body)
-        ending = self._ending()
-        if ending is not None and self._receiver is receiver:
+        if (self._parser.whole or self._broken is not None) and self._receiver is receiver:
             self._receiver = None
             self._release()
-            receiver.connectionLost(ending)
+            receiver.connectionLost(self._ending())
 
-    def _ending(self) -> Failure | None:
-        if self._parser.whole:
+    def _ending(self) -> Failure:
+        if self._parser.whole or self._broken is None:
             return Failure(ResponseDone())
-        if self._broken is None:
-            return None
         head = self._parser.head
         if head is not None and not head.framed and self._broken.check(ConnectionDone):
             return Failure(PotentialDataLoss())
