@@ -7,13 +7,12 @@ Every message is written for the person at the client and holds no secret.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 
 class ProxyError(Exception):
     """Base of the tree. `status` is the HTTP status that tells it, `message` the sentence that explains it."""
 
-    status: ClassVar[int] = 500
+    status: int = 500
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -55,7 +54,7 @@ class UnknownModel(NotFound):
     """No credential serves a model of that name."""
 
     def __init__(self, model: str, nearest: Sequence[str]) -> None:
-        hint = f" Nearest known: {', '.join(nearest)}." if nearest else " No model is known at all; see GET /v1/models."
+        hint = f" Nearest known: {', '.join(nearest)}." if nearest else " GET /v1/models lists those that are served."
         super().__init__(f"No credential here serves the model {model!r}.{hint}")
         self.model = model
 
@@ -115,6 +114,14 @@ class TimedOut(UpstreamTrouble):
     status = 504
 
 
+class Reported(UpstreamTrouble):
+    """An error that the upstream told inside a stream, with the status that goes with its kind."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class RateLimited(UpstreamTrouble):
     """Every credential for the model is cooling after a rate limit."""
 
@@ -122,7 +129,7 @@ class RateLimited(UpstreamTrouble):
 
 
 class Overloaded(UpstreamTrouble):
-    """The upstream said that it is overloaded."""
+    """Every credential for the model is cooling after the upstream said that it is overloaded."""
 
     status = 529
 

@@ -21,7 +21,16 @@ from twisted.python.failure import Failure
 from twisted.web.server import Request
 
 from cliproxy.config.schema import Streaming, Timeouts
-from cliproxy.errors import Broken, Overloaded, ProxyError, RateLimited, Unavailable, UnknownModel, UpstreamTrouble
+from cliproxy.errors import (
+    Broken,
+    Overloaded,
+    ProxyError,
+    RateLimited,
+    Reported,
+    Unavailable,
+    UnknownModel,
+    UpstreamTrouble,
+)
 from cliproxy.formats import FORMATS
 from cliproxy.formats.wire import SILENT_HEARTBEAT, Complaint, Operation, WireFormat
 from cliproxy.routing.catalogue import Candidate, Catalogue, CredentialId
@@ -43,6 +52,10 @@ MAX_ERROR_BODY_BYTES: Final = 256 * 1024
 """Of an answer that is held while another credential is asked. Real ones have a few hundred."""
 ERROR_BODY_SECONDS: Final = 5.0
 """An error's body comes with its head; who waits longer for it only delays the next attempt."""
+
+
+MAX_LOGGED_CHARACTERS: Final = 300
+"""Of an upstream's message; it goes to the client whole."""
 
 
 class Sender(Protocol):
@@ -110,8 +123,6 @@ class Exchange:
 
     async def run(self) -> None:
         """Serve the request. Raises `ProxyError` while the status can still be told; later the client is told here."""
-        if self._ask.stream:
-            self._heart.start()
         try:
             await self._serve()
         except ProxyError as error:
@@ -119,20 +130,24 @@ class Exchange:
         except CancelledError:
             if not self._cut_short:
                 raise
-            self._tell(Unavailable("The proxy is shutting down."))
+            self._tell(_shutting_down())
         finally:
             self._heart.stop()
 
-    def cut_short(self) -> None:
-        """The proxy shuts down, and this exchange has had its time: when it is cancelled now, the client is told."""
+    def cut_short(self) -> bool:
+        """The proxy shuts down, and this exchange has had its time: whether its reply, under way, ends with that.
+
+        If not, it is to be cancelled, and the client is told.
+        """
         self._cut_short = True
+        return self._pump is not None and self._pump.break_off(_shutting_down())
 
     async def _serve(self) -> None:
         """Ask one credential after another until a reply is relayed, or tell why there is none."""
         candidates = self._provision.catalogue.candidates(self._ask.model)
         if not candidates:
             raise UnknownModel(self._ask.model, self._provision.catalogue.nearest(self._ask.model))
-        turn = self._pool.turn(self._ask.model)
+        turn = self._pool.turn(f"{self._ask.operation.value} {self._ask.model}")
         tried: list[Candidate] = []
         outcome: Refusal | UpstreamTrouble | None = None
         while len(tried) <= self._provision.request_retry:
@@ -153,20 +168,29 @@ class Exchange:
     async def _attempt(self, candidate: Candidate) -> Refusal | UpstreamTrouble | None:
         """Ask one credential. None: the client has its reply; else what went wrong, with nothing told to the client."""
         account = self._provision.accounts[candidate.credential]
+        asked_at = self._clock.seconds()
+        self._pump = None
+        if self._ask.stream:
+            self._heart.start()
         try:
             answer = await self._provision.sender.send(self._outgoing(candidate, account))
             if is_trouble(answer.status):
                 return await self._refusal(candidate, answer)
+            if self._sink.head_sent and not _reply_head(answer).is_stream:
+                await self._squeeze_in(answer)
+                return None
             pump = self._begin(answer, account)
             await pump.proven
         except UpstreamTrouble as trouble:
-            self._cool(candidate, NO_ANSWER, trouble.retry_after, trouble.message)
+            if not is_trouble(_status_of(trouble)):
+                raise  # the client's mistake, told inside a stream
+            self._cool(candidate, _status_of(trouble), trouble.retry_after, trouble.message)
             return trouble
         if not self._sink.head_sent:
             self._sink.head(answer.status, self._head_to_tell(answer, pump))
         pump.flow(self._sink)
         broken = await pump.done
-        self._report(candidate, answer.status, broken)
+        self._report(candidate, asked_at, answer.status, broken)
         return None
 
     def _outgoing(self, candidate: Candidate, account: Account) -> Outgoing:
@@ -183,9 +207,6 @@ class Exchange:
     def _begin(self, answer: Answer, account: Account) -> Pump:
         """Have the body pumped, to the point where it proves good."""
         head = _reply_head(answer)
-        if self._sink.head_sent and not head.is_stream:
-            answer.abandon()
-            raise Broken("The upstream answered with something other than the stream that was asked for.")
         reply = reader(self._ask.wire, FORMATS[PROVIDERS[account.provider].format], head)
         self._pump = pump = Pump(reply, self._clock, self._provision.timeouts.idle_seconds, self._ask.request_id)
         answer.deliver(pump)
@@ -195,6 +216,13 @@ class Exchange:
             self._heart.stop()
             pump.watch(self._provision.streaming.commit_seconds)
         return pump
+
+    async def _squeeze_in(self, answer: Answer) -> None:
+        """Tell an answer that is no stream where a stream was promised: the client's mistake, or an odd upstream."""
+        body = await collect(answer, MAX_ERROR_BODY_BYTES, ERROR_BODY_SECONDS, self._clock)
+        if answer.status < 400:
+            raise Broken("The upstream answered with something other than the stream that was asked for.")
+        self._tell_late(answer.status, self._ask.wire.error_message(body))
 
     def _head_to_tell(self, answer: Answer, pump: Pump) -> list[tuple[bytes, bytes]]:
         headers = returned_headers(answer.headers, plain=pump.plain)
@@ -213,11 +241,11 @@ class Exchange:
             return Unavailable(f"The upstream redirects (status {answer.status}); is its base-url right?")
         return Refusal(answer.status, returned_headers(answer.headers, plain=True), body)
 
-    def _report(self, candidate: Candidate, status: int, broken: UpstreamTrouble | None) -> None:
-        if broken is not None:
-            self._cool(candidate, NO_ANSWER, None, broken.message)
+    def _report(self, candidate: Candidate, asked_at: float, status: int, broken: UpstreamTrouble | None) -> None:
+        if broken is not None and not self._cut_short:
+            self._cool(candidate, _status_of(broken), None, broken.message)
         elif status < 300:
-            self._pool.served(candidate)
+            self._pool.served(candidate, asked_at)
         self._log.debug(
             "{request_id}: {model} by {credential}: {status}{ending}",
             request_id=self._ask.request_id,
@@ -230,13 +258,13 @@ class Exchange:
     def _cool(self, candidate: Candidate, status: int, hint: float | None, reason: str) -> None:
         seconds = self._pool.failed(candidate, status, self._clock.seconds(), hint)
         self._log.warn(
-            "{request_id}: {credential} cools for {seconds:.0f} s for {model} after {status}: {reason}",
+            "{request_id}: {credential} cools for {seconds:.0f} s for {model} ({status}): {reason}",
             request_id=self._ask.request_id,
             credential=candidate.credential,
             seconds=seconds,
             model=candidate.model,
-            status=status or "no answer",
-            reason=reason,
+            status=status or "no status",
+            reason=reason[:MAX_LOGGED_CHARACTERS],
         )
 
     def _refuse(self, refusal: Refusal) -> None:
@@ -267,9 +295,20 @@ class Exchange:
 def _all_cooling(model: str, wait: Wait) -> UpstreamTrouble:
     """Nobody may be asked just now: told with the status that the last real answer had."""
     kind = {429: RateLimited, 529: Overloaded}.get(wait.status, Unavailable)
+    why = f"status {wait.status}" if wait.status else "a broken answer"
     return kind(
-        f"Every credential for {model} is cooling down; the first is back in {wait.seconds:.0f} s.", wait.seconds
+        f"Every credential for {model} is cooling down; the first, after {why}, is back in {wait.seconds:.0f} s.",
+        wait.seconds,
     )
+
+
+def _status_of(trouble: UpstreamTrouble) -> int:
+    """The status by which trouble counts: that of an error which the upstream told in a stream, else none."""
+    return trouble.status if isinstance(trouble, Reported) else NO_ANSWER
+
+
+def _shutting_down() -> Unavailable:
+    return Unavailable("The proxy is shutting down.", retry_after=1.0)
 
 
 def _reply_head(answer: Answer) -> ReplyHead:
@@ -312,7 +351,7 @@ class Exchanges:
         Cancelling it cancels whatever is under way upstream.
         """
         if self._drained is not None:
-            raise Unavailable("The proxy is shutting down.", retry_after=1.0)
+            raise _shutting_down()
         provision = self.provision
         sink = Sink(request, provision.flusher, self._clock, provision.streaming.flush_bytes)
         exchange = Exchange(ask, sink, provision, self._pool, self._clock, self._wall)
@@ -336,8 +375,8 @@ class Exchanges:
 
     def _cut_short(self) -> None:
         for exchange, served in tuple(self._running.items()):
-            exchange.cut_short()
-            served.cancel()
+            if not exchange.cut_short():
+                served.cancel()
 
     def _ended(self, outcome: Failure | None, exchange: Exchange) -> Failure | None:
         del self._running[exchange]

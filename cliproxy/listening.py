@@ -6,7 +6,9 @@ import os
 from collections.abc import Sequence
 from typing import ClassVar
 
-from OpenSSL import SSL
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from OpenSSL import SSL, crypto
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, FirstError, gatherResults
@@ -40,11 +42,13 @@ class TlsContext:
         self._context.set_alpn_select_callback(_speak_http_1)
         try:
             self._context.use_certificate_chain_file(tls.cert)
+            _need_no_passphrase(tls.key)
             self._context.use_privatekey_file(tls.key)
             self._context.check_privatekey()
-        except SSL.Error:
+        except (SSL.Error, OSError, ValueError, TypeError, UnsupportedAlgorithm):
             raise CannotListen(
-                f"tls.cert ({tls.cert}) or tls.key ({tls.key}) cannot be read as PEM, or they do not belong together."
+                f"tls.cert ({tls.cert}) or tls.key ({tls.key}) cannot be read as PEM without a passphrase,"
+                " or they do not belong together."
             ) from None
 
     def getContext(self) -> SSL.Context:
@@ -54,6 +58,12 @@ class TlsContext:
 
 def _speak_http_1(_: SSL.Connection, offered: list[bytes]) -> bytes:
     return b"http/1.1" if b"http/1.1" in offered else SSL.NO_OVERLAPPING_PROTOCOLS  # type: ignore[return-value]
+
+
+def _need_no_passphrase(path: str) -> None:
+    """Raise `TypeError` for a key under a passphrase: OpenSSL would ask for it at the terminal, and wait."""
+    with open(path, "rb") as file:
+        load_pem_private_key(file.read(), password=None)
 
 
 def configured_endpoint(reactor: IReactorCore, listening: Listening) -> IStreamServerEndpoint:
@@ -69,7 +79,7 @@ def described_endpoint(reactor: IReactorCore, description: str) -> IStreamServer
     """The endpoint that a Twisted endpoint string names. Raises `CannotListen`."""
     try:
         endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, OSError, crypto.Error, SSL.Error) as error:
         raise CannotListen(f"{description!r} is no endpoint: {error}") from None
     return endpoint
 
@@ -81,7 +91,7 @@ class Listeners(Service):
 
     def __init__(self, endpoints: Sequence[IStreamServerEndpoint], site: Site, scheme: str) -> None:
         self.listening: Deferred[list[str]] = Deferred()
-        """Fires with the URLs once all are open; fails with `CannotListen`."""
+        """Fires with the URLs once all are open; fails with `CannotListen`. Another one after each stop."""
         self._endpoints = endpoints
         self._site = site
         self._scheme = scheme
@@ -104,6 +114,8 @@ class Listeners(Service):
         """Accept no more connections; those that are open stay."""
         super().stopService()
         self._begun = False
+        if self.listening.called:
+            self.listening = Deferred()
         ports, self._ports = self._ports, []
         stopped = [stopping for port in ports if isinstance(stopping := port.stopListening(), Deferred)]
         return gatherResults(stopped).addCallback(lambda _: None)
@@ -120,10 +132,16 @@ class Listeners(Service):
             reason = reason.subFailure.value
         if isinstance(reason, CannotListenError):
             why = reason.socketError.strerror if isinstance(reason.socketError, OSError) else reason.socketError
-            reason = CannotListen(f"Cannot listen at {reason.interface or '*'} port {reason.port}: {why}.")
+            reason = CannotListen(f"Cannot listen at {_place(reason)}: {why}.")
         elif not isinstance(reason, CannotListen):
-            reason = CannotListen(f"Cannot listen: {reason}.")
+            reason = CannotListen(f"Cannot listen: {str(reason).removesuffix('.')}.")
         self.listening.errback(reason)
+
+
+def _place(error: CannotListenError) -> str:
+    if error.interface is None:
+        return f"unix:{os.fsdecode(error.port)}"
+    return f"{error.interface or '*'} port {error.port}"
 
 
 def _url(scheme: str, port: IListeningPort) -> str:

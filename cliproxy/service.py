@@ -45,6 +45,8 @@ class House:
 
     def __init__(self, config: Config, reactor: IReactorTime) -> None:
         self.config = config
+        self.body_limit = config.listening.body_limit_bytes
+        """In bytes; like all that concerns listening, it changes with a restart only."""
         self._reactor = reactor
         self._transport = self._make_transport(config.timeouts)
         self._pool = Pool(config.retrying.max_cooldown_seconds)
@@ -81,11 +83,6 @@ class House:
     def nearest_models(self, name: str) -> Sequence[str]:
         """The served names most like an unknown one."""
         return self._exchanges.provision.catalogue.nearest(name)
-
-    @property
-    def body_limit(self) -> int:
-        """In bytes."""
-        return self.config.listening.body_limit_bytes
 
     def why_not_ready(self) -> str | None:
         """None, or why no request can be served just now."""
@@ -134,7 +131,7 @@ class Daemon(MultiService):
         super().__init__()
         self.house = House(config, reactor)
         self.resource = self.house.doors
-        site = LimitedSite(self.resource, reactor, config.listening.body_limit_bytes)
+        site = LimitedSite(self.resource, reactor, self.house.body_limit)
         self.listeners = Listeners(endpoints, site, "https" if config.listening.tls.enable else "http")
         self.listeners.setServiceParent(self)
 

@@ -12,9 +12,13 @@ from typing import Final
 import orjson
 
 from cliproxy.errors import BadRequest
+from cliproxy.formats.requests import peek
 
-_MODEL: Final = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
-_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]:,]')
+_STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+"""Possessive: a string of megabytes, such as an image, is read without places to come back to."""
+_MODEL: Final = re.compile(rb'"model"\s*+:\s*+(%b)' % _STRING)
+_TOKEN: Final = re.compile(rb"(%b)(\s*+:)?+|[{}\[\]]" % _STRING)
+"""A text, with the colon behind it if it is a key, or a bracket."""
 
 Span = tuple[int, int]
 
@@ -22,12 +26,15 @@ Span = tuple[int, int]
 def rename_model(body: bytes, name: str) -> bytes:
     """`body`, a JSON object, with `name` as its top-level model and every other byte as it was.
 
-    Raises `BadRequest` for a body that spells its keys so that no edit in place can be proved right.
+    Raises `BadRequest` for a body that spells its keys so that no edit in place can be proved right. The proof: values
+    are replaced whole, so if the model was another before and is `name` afterwards, it is the model that was replaced.
     """
-    wanted = {**orjson.loads(body), "model": name}
-    for spans in (_only_match(body), _top_level(body)):
+    if peek(body).model == name:
+        return body
+    for find in (_only_match, _top_level):
+        spans = find(body)
         edited = _replaced(body, spans, orjson.dumps(name))
-        if spans and orjson.loads(edited) == wanted:
+        if spans and peek(edited).model == name:
             return edited
     raise BadRequest("model: The key is spelled so that the alias cannot be replaced in place.")
 
@@ -42,21 +49,15 @@ def _top_level(body: bytes) -> list[Span]:
     """Where the values of the top-level key `model` stand: a walk over all tokens, slower, never misled."""
     spans: list[Span] = []
     depth = 0
-    key: bytes | None = None
-    last: bytes | None = None
+    of_model = False
     for match in _TOKEN.finditer(body):
-        token = match.group()
-        if token in b"{[":
-            depth += 1
-        elif token in b"}]":
-            depth -= 1
-        elif depth == 1 and token == b":":
-            key = last
-        elif depth == 1 and token == b",":
-            key = None
-        elif depth == 1 and key is not None and orjson.loads(key) == "model":
-            spans.append(match.span())
-        last = token
+        text, colon = match.groups()
+        if text is None:
+            depth += 1 if match[0] in b"{[" else -1
+        elif depth == 1 and colon:
+            of_model = orjson.loads(text) == "model"
+        elif depth == 1 and of_model:
+            spans.append(match.span(1))
     return spans
 
 

@@ -38,6 +38,10 @@ class ReplyReader(Protocol):
         """Why the reply broke, if it did. What `feed` returned before that is still good."""
 
     @property
+    def reported(self) -> UpstreamTrouble | None:
+        """An error that the upstream itself reported after content; the client was told, in its words."""
+
+    @property
     def heartbeat(self) -> bytes:
         """What may be told the client at this point to show that somebody is there; empty if nothing may."""
 
@@ -58,6 +62,7 @@ class PassedStream:
         self.proven = False
         self.complete = False
         self.trouble: UpstreamTrouble | None = None
+        self.reported: UpstreamTrouble | None = None
         self.heartbeat = SILENT_HEARTBEAT
         self._wire = wire
         self._splitter = sse.EventSplitter()
@@ -74,11 +79,10 @@ class PassedStream:
             return b""
         if not events:
             return b""
-        told = events if self._all_sound(events) else self._one_by_one(events)
-        self._told_bytes += len(told)
-        if self._told_bytes >= ENOUGH_PROOF_BYTES:
-            self.proven = True
-        return told
+        if not self._all_sound(events):
+            return self._one_by_one(events)
+        self._count(events)
+        return events
 
     def finish(self) -> bytes:
         """Nothing more; trouble if the terminator has not passed."""
@@ -99,15 +103,12 @@ class PassedStream:
         return self._wire.error_event(Complaint(error.status, error.message, request_id))
 
     def _all_sound(self, events: bytes) -> bool:
-        """The hot path, parsing all by one call: whether the events are to be told whole, with what they say noted."""
-        found = sse.payloads(events)
-        if not found:
-            return False
+        """The hot path: whether the events are to be told whole, and if so, with what they say noted."""
         try:
-            documents = [orjson.loads(found[0])] if len(found) == 1 else orjson.loads(b"[%b]" % b",".join(found))
+            documents = [orjson.loads(payload) for payload in sse.payloads(events)]
         except orjson.JSONDecodeError:
             return False
-        if len(documents) != len(found):
+        if not documents:
             return False
         mark = self._wire.mark
         content = False
@@ -128,26 +129,35 @@ class PassedStream:
         """The events up to the terminator, or to what breaks the reply."""
         told: list[bytes] = []
         for event in sse.each(events):
-            told.append(event)
             payload = sse.data_of(event)
             if payload is None:
-                if not _is_comment(event):
+                if not sse.is_comment(event):
                     self.trouble = Broken("The upstream sent something that is not an event stream.")
             elif (document := _document(payload)) is None:
                 self.trouble = Broken("The upstream sent an event that is not a JSON object.")
             else:
                 self._step(document)
             if self.trouble:
-                told.pop()
-            if self.trouble or self.complete:
+                break
+            told.append(event)
+            self._count(event)
+            if self.complete:
                 break
         return b"".join(told)
 
+    def _count(self, told: bytes) -> None:
+        self._told_bytes += len(told)
+        if self._told_bytes >= ENOUGH_PROOF_BYTES:
+            self.proven = True
+
     def _step(self, document: Document) -> None:
         meaning = self._wire.mark(document)
-        if meaning is Mark.FAILED and not self.proven:
-            self.trouble = self._wire.trouble(document)
-            return
+        if meaning is Mark.FAILED:
+            reported = self._wire.trouble(document)
+            if not self.proven:
+                self.trouble = reported
+                return
+            self.reported = reported
         self.heartbeat = self._wire.heartbeat
         self.proven = self.proven or meaning is not Mark.OPENING
         self.complete = meaning in (Mark.LAST, Mark.FAILED)
@@ -161,12 +171,6 @@ def _document(payload: bytes) -> Document | None:
     return document if isinstance(document, dict) else None
 
 
-def _is_comment(event: bytes) -> bool:
-    """Whether an event without data is at least one: a heartbeat, a comment, a name without a payload."""
-    lines = event.replace(b"\r", b"\n").split(b"\n")
-    return all(not line or line.startswith((b":", b"event", b"id", b"retry")) for line in lines)
-
-
 class PassedBody:
     """Any other reply: bytes pass as they come. `may_be_empty`: a status that needs no body."""
 
@@ -174,6 +178,7 @@ class PassedBody:
         self.proven = False
         self.complete = False
         self.trouble: UpstreamTrouble | None = None
+        self.reported: UpstreamTrouble | None = None
         self.heartbeat = b""
         self._may_be_empty = may_be_empty
         self._told_bytes = 0

@@ -10,7 +10,7 @@ from typing import Final
 
 import orjson
 
-from cliproxy.errors import Broken, Overloaded, RateLimited, TimedOut, Unavailable, UpstreamTrouble
+from cliproxy.errors import Reported
 from cliproxy.formats import sse
 from cliproxy.formats.requests import peek
 from cliproxy.formats.wire import Complaint, Document, Mark, WireFormat
@@ -39,14 +39,10 @@ _MARKS: Final = MappingProxyType(
     }
 )
 
-_TROUBLES: Final = MappingProxyType(
-    {
-        "overloaded_error": Overloaded,
-        "rate_limit_error": RateLimited,
-        "timeout_error": TimedOut,
-        "api_error": Unavailable,
-    }
+_STATUSES: Final = MappingProxyType(
+    {kind: status for status, kind in ERROR_TYPES.items()} | {"invalid_request_error": 400, "overloaded_error": 529}
 )
+"""The way back, for errors that come inside a stream."""
 
 
 def error_type(status: int) -> str:
@@ -60,10 +56,10 @@ def mark(event: Document) -> Mark:
     return _MARKS.get(kind, Mark.CONTENT) if isinstance(kind, str) else Mark.CONTENT
 
 
-def trouble(event: Document) -> UpstreamTrouble:
+def trouble(event: Document) -> Reported:
     """What an `error` event reports."""
     kind, message = _error_of(event)
-    return _TROUBLES.get(kind, Broken)(message)
+    return Reported(message, _STATUSES.get(kind, 500))
 
 
 def error_message(body: bytes) -> str:

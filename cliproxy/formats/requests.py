@@ -14,6 +14,9 @@ import orjson
 from cliproxy.errors import BadRequest
 from cliproxy.formats.wire import Document, Peek
 
+MAX_MODEL_CHARACTERS: Final = 256
+"""Anthropic's own limit. Names are remembered to take turns, so one of megabytes must not be."""
+
 
 class _Wanted(msgspec.Struct):
     model: str
@@ -29,10 +32,10 @@ def peek(body: bytes) -> Peek:
         wanted = _DECODER.decode(body)
         if not body.isascii():
             body.decode()  # what msgspec skips it does not check for being UTF-8
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         document = read_object(body)
-        return Peek(read_model(document), document.get("stream") is True)
-    return Peek(wanted.model, wanted.stream) if wanted.model.strip() else Peek(read_model({"model": ""}), False)
+        return Peek(_model(document.get("model")), document.get("stream") is True)
+    return Peek(_model(wanted.model), wanted.stream)
 
 
 def read_object(body: bytes) -> Document:
@@ -56,13 +59,14 @@ def _why_not_json(body: bytes, error: orjson.JSONDecodeError) -> str:
     return f"The request body is not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})."
 
 
-def read_model(document: Document) -> str:
+def _model(model: object) -> str:
     """The model that is asked for. Raises `BadRequest`."""
-    model = document.get("model")
     if model is None:
         raise BadRequest("model: Field required.")
     if not isinstance(model, str) or not model.strip():
         raise BadRequest("model: A non-empty string was expected.")
+    if len(model) > MAX_MODEL_CHARACTERS:
+        raise BadRequest(f"model: At most {MAX_MODEL_CHARACTERS} characters were expected.")
     return model
 
 

@@ -26,6 +26,10 @@ _LAST_DATA_LINE: Final = re.compile(rb"data:(?<![^\n]data:) ?+(.*+)\n\n")
 _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 
 
+_FIELDS_WITHOUT_DATA: Final = frozenset({b"", b"event", b"id", b"retry"})
+"""The nameless one is the comment."""
+
+
 class EventTooLong(Exception):
     """An event over `MAX_EVENT_BYTES`."""
 
@@ -92,7 +96,7 @@ def payloads(events: bytes) -> list[bytes]:
     """The data of each of some whole events, in order; nothing at all if one of them has none, as comments have."""
     if b"\r" not in events:
         plain: list[bytes] = _LAST_DATA_LINE.findall(events)
-        if len(plain) == events.count(b"\n\n") == events.count(b"\ndata:") + events.startswith(b"data:"):
+        if len(plain) == events.count(b"\n\n") == events.count(b"\ndata") + events.startswith(b"data"):
             return plain
     found: list[bytes] = []
     for event in each(events):
@@ -118,6 +122,12 @@ def data_of(event: bytes) -> bytes | None:
     lines = _LINE_END.split(event.removeprefix(BYTE_ORDER_MARK))
     parts = [line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:") or line == b"data"]
     return b"\n".join(parts) if parts else None
+
+
+def is_comment(event: bytes) -> bool:
+    """Whether an event without data is one at all: a heartbeat, a comment, a name without a payload."""
+    lines = _LINE_END.split(event.removeprefix(BYTE_ORDER_MARK))
+    return all(not line or line.partition(b":")[0] in _FIELDS_WITHOUT_DATA for line in lines)
 
 
 def event(name: bytes, payload: bytes) -> bytes:

@@ -7,7 +7,7 @@ from enum import Enum, auto
 
 import attrs
 
-from cliproxy.errors import UpstreamTrouble
+from cliproxy.errors import Reported
 
 Document = Mapping[str, object]
 """A JSON object, parsed."""
@@ -57,7 +57,7 @@ class WireFormat:
     peek: Callable[[bytes], Peek]
     """Raises `BadRequest`."""
     mark: Callable[[Document], Mark]
-    trouble: Callable[[Document], UpstreamTrouble]
+    trouble: Callable[[Document], Reported]
     """Of an event that is marked FAILED."""
     error_message: Callable[[bytes], str]
     """What the body of an error answer says, for a place that has no room for the body itself."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import Final, NewType
 
 import attrs
@@ -18,6 +17,23 @@ MAX_FOUND: Final = 1024
 """Answers to remember. Names come from clients, but who asks for so many is no client to be fast for."""
 CLOSENESS: Final = 0.4
 """difflib's default is 0.6; model names share long beginnings, so a wrong version must still be found."""
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether `name` is what the pattern says, in which `*` stands for any text and nothing else is special."""
+    first, *middle = pattern.split("*")
+    if not middle:
+        return name == first
+    last = middle.pop()
+    at, end = len(first), len(name) - len(last)
+    if at > end or not (name.startswith(first) and name.endswith(last)):
+        return False
+    for part in middle:
+        found = name.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
 
 
 @attrs.frozen
@@ -40,7 +56,7 @@ class Offer:
         """The upstream's name for what a client calls `name`, or None."""
         for known_as in (name, name.removeprefix(f"{self.prefix}/")) if self.prefix else (name,):
             model = self.models.get(known_as)
-            if model is None and any(fnmatchcase(known_as, pattern) for pattern in self.patterns):
+            if model is None and any(matches(pattern, known_as) for pattern in self.patterns):
                 model = ModelName(known_as)
             if model is not None and not self._excludes(model):
                 return model
@@ -55,7 +71,7 @@ class Offer:
                     yield f"{self.prefix}/{name}"
 
     def _excludes(self, model: str) -> bool:
-        return any(fnmatchcase(model, pattern) for pattern in self.excluded)
+        return any(matches(pattern, model) for pattern in self.excluded)
 
 
 @attrs.frozen

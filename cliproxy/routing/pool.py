@@ -27,6 +27,8 @@ class Standing:
     """In a row; a success resets them."""
     status: int = 0
     """Of the last answer that was trouble."""
+    since: float = 0.0
+    """When that came."""
 
 
 @attrs.frozen
@@ -69,24 +71,27 @@ class Pool:
         """How it stands; well, if nothing is known."""
         return self._standings.get(candidate, Standing())
 
-    def served(self, candidate: Candidate) -> None:
-        """A success: whatever was held against it is forgotten."""
-        self._standings.drop(candidate)
+    def served(self, candidate: Candidate, asked_at: float) -> None:
+        """A success: what was held against it is forgotten, unless it failed only after this request was sent."""
+        if self.standing(candidate).since <= asked_at:
+            self._standings.drop(candidate)
 
     def failed(self, candidate: Candidate, status: int, now: float, hint: float | None = None) -> float:
-        """Trouble: it cools, for `hint` seconds if the upstream gave one, within the cap. Returns the seconds.
+        """Trouble: it cools, for `hint` seconds if the upstream gave one, within reason. Returns the seconds.
 
-        An open cooldown is never shortened: answers to requests sent earlier come late. A status that is no trouble
-        changes nothing.
+        Within reason: no longer than the cap, and no shorter than the first step of the ladder, since some say 0.
+
+        Trouble that comes while it cools answers a request sent earlier: it never shortens the cooldown, and is no
+        further failure in a row. A status that is no trouble changes nothing.
         """
         steps = ladder(status)
         if steps is None:
             return 0.0
         before = self.standing(candidate)
-        failures = before.failures + 1
-        seconds = min(steps.step(failures) if hint is None else hint, self.max_cooldown_seconds)
-        until = max(before.cools_until, now + seconds)
-        self._standings.put(candidate, Standing(until, failures, status))
+        failures = before.failures + (before.cools_until <= now)
+        seconds = steps.step(failures) if hint is None else max(hint, steps.first)
+        until = max(before.cools_until, now + min(seconds, self.max_cooldown_seconds))
+        self._standings.put(candidate, Standing(until, failures, status, now))
         return until - now
 
     def keep_only(self, credentials: Collection[str]) -> None:

@@ -63,8 +63,8 @@ def end_to_end(request: Request) -> list[tuple[bytes, bytes]]:
 
 
 def model_object(name: str) -> dict[str, object]:
-    """One model in Anthropic's shape."""
-    return {"type": "model", "id": name, "display_name": name, "created_at": UNDATED}
+    """One model in Anthropic's shape: what the API requires, and nothing that is not known."""
+    return {"type": "model", "id": name, "display_name": name, "created_at": UNDATED, "lifecycle": "active"}
 
 
 def model_list(names: Iterable[str]) -> bytes:

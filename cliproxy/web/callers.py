@@ -31,7 +31,7 @@ def is_anthropic(headers: Headers) -> bool:
 
 def error_body_for(path: bytes, headers: Headers) -> ErrorBody:
     """The words for this caller's errors: its format's where that is known, else OpenAI's, which most tools read."""
-    if path.startswith(_ANTHROPIC_PATH) or b"/v1/messages" in path or is_anthropic(headers):
+    if _ANTHROPIC_PATH in path or is_anthropic(headers):
         return anthropic.error_body
     return openai_chat.error_body
 
@@ -44,30 +44,33 @@ def request_id(request: Request) -> str:
 def is_local(request: Request, trusted: tuple[Network, ...]) -> bool:
     """Whether the client sits on this machine: a loopback peer, or a Unix socket's.
 
-    A peer that says it forwards for somebody is taken at its word if it is a trusted proxy, and is not local if it is
-    none: a web server on this very machine may speak for the whole internet.
+    A loopback peer that says it forwards for somebody is taken at its word if it is a trusted proxy, and is not local
+    if it is none: a web server on this very machine may speak for the whole internet. A proxy elsewhere has a loopback
+    of its own, so that nobody behind it is local.
     """
     peer = request.getClientAddress()
-    address = None if isinstance(peer, UNIXAddress) else _address(peer.host)
-    if any(request.requestHeaders.hasHeader(name) for name in _FORWARDING_HEADERS):
-        if address is None or not any(address in network for network in trusted):
-            return False
-        address = _forwarded_for(request.requestHeaders, trusted)
-        return address is not None and address.is_loopback
-    return isinstance(peer, UNIXAddress) or (address is not None and address.is_loopback)
+    address = None if isinstance(peer, UNIXAddress) else as_address(peer.host)
+    local = isinstance(peer, UNIXAddress) or (address is not None and address.is_loopback)
+    if not local or not any(request.requestHeaders.hasHeader(name) for name in _FORWARDING_HEADERS):
+        return local
+    if address is None or not any(address in network for network in trusted):
+        return False
+    client = _forwarded_for(request.requestHeaders, trusted)
+    return client is not None and client.is_loopback
 
 
 def _forwarded_for(headers: Headers, trusted: tuple[Network, ...]) -> Address | None:
-    """The nearest address in X-Forwarded-For that is not a trusted proxy's; None if it cannot be told."""
-    entries = b",".join(headers.getRawHeaders(b"X-Forwarded-For", [])).decode("latin-1").split(",")
-    for entry in reversed(entries):
-        address = _address(entry.strip())
+    """The nearest address in X-Forwarded-For that is not a trusted proxy's, else the farthest; None if it is none."""
+    address = None
+    for entry in reversed(b",".join(headers.getRawHeaders(b"X-Forwarded-For", [])).decode("latin-1").split(",")):
+        address = as_address(entry.strip())
         if address is None or not any(address in network for network in trusted):
-            return address
-    return None
+            break
+    return address
 
 
-def _address(text: str) -> Address | None:
+def as_address(text: str) -> Address | None:
+    """The IP address that a text is, IPv4 if it is mapped into IPv6; None for any other text."""
     try:
         address = ip_address(text)
     except ValueError:

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from enum import Enum
 from io import BytesIO
-from typing import Final
+from typing import Final, Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
-from twisted.web.resource import IResource
+from twisted.web.http import RESPONSES, HTTPChannel, parse_qs
+from twisted.web.http_headers import Headers
 from twisted.web.server import Request, Site
 
-from cliproxy.errors import UploadTooSlow
+from cliproxy.errors import BadRequest, ProxyError, UploadTooSlow
 from cliproxy.formats.wire import Complaint
 from cliproxy.observe.requests import new_request_id
 from cliproxy.web.callers import error_body_for
+from cliproxy.web.gate import Gate
 
 HEAD_SECONDS: Final = 10.0
 """From a request's first byte to the end of its head. A whole one fits into a packet or two."""
@@ -32,6 +33,18 @@ MAX_HEAD_BYTES: Final = 64 * 1024
 """Claude Code's heads have 2 kB; a client behind several gateways collects more than Twisted's 16 KiB."""
 MAX_WASTE_BYTES: Final = 256 * 1024 * 1024
 """An oversized body is read to its end and dropped, so that the client reads the answer, but not a larger one."""
+MAX_LENGTH_DIGITS: Final = 18
+"""Of a Content-Length: fits into 64 bits everywhere, and is far from the digits that Python refuses to count."""
+
+
+MAX_STRANGERS_BODY_BYTES: Final = 64 * 1024
+"""Of a caller without a key no more is kept; whoever would fill the memory shall need one. It is refused anyway."""
+
+
+class Guarded(Protocol):
+    """A resource with a gate before it."""
+
+    gate: Gate
 
 
 class Arriving(Enum):
@@ -48,16 +61,20 @@ class LimitedRequest(Request):
     content: BytesIO
     channel: LimitedChannel
     _received = 0
+    _limit = 0
 
     def gotLength(self, length: int | None) -> None:
         """The head is whole: prepare for the body. In memory, since a temporary file costs more than it saves."""
         self.content = BytesIO()
-        self.oversize = length is not None and length > self.channel.site.body_limit
+        self._limit = self.channel.site.body_limit
+        if (length is None or length > MAX_STRANGERS_BODY_BYTES) and not self._is_known():
+            self._limit = MAX_STRANGERS_BODY_BYTES
+        self.oversize = length is not None and length > self._limit
 
     def handleContentChunk(self, data: bytes) -> None:
         """Keep a piece of the body, or drop it if there is too much."""
         self._received += len(data)
-        if self._received > self.channel.site.body_limit:
+        if self._received > self._limit:
             self.oversize = True
             self.content.seek(0)
             self.content.truncate()
@@ -66,21 +83,44 @@ class LimitedRequest(Request):
         elif self._received > MAX_WASTE_BYTES:
             self.channel.forceAbortClient()
 
+    def _is_known(self) -> bool:
+        """Whether the head shows a key that the gate knows. Twisted reads the query only when the body is there."""
+        query = self.channel.target.partition(b"?")[2]
+        self.args = parse_qs(query, True) if query else {}
+        return self.channel.site.doors.gate.knows(self)
+
+    def process(self) -> None:
+        """A target of another form than a path (`*`, `http://…`) is made one, at which nothing is found."""
+        if not self.path.startswith(b"/"):
+            self.path = b"/" + self.path
+        super().process()
+
 
 class LimitedChannel(HTTPChannel):
-    """State beside Twisted's: what is arriving just now, a head or a body, and the deadline for it.
+    """State beside Twisted's: what is arriving just now, a head or a body, the deadline for it, whether it was refused.
 
     A deadline is set when a read leaves something unfinished: most requests come whole, in one read, and need none.
     """
 
     totalHeadersSize = MAX_HEAD_BYTES
+    MAX_LENGTH = MAX_HEAD_BYTES
+    """Of one line."""
     site: LimitedSite
     """Set by `Site.buildProtocol`."""
     _arriving: Arriving | None = None
     _deadline: IDelayedCall | None = None
+    _refused = False
+
+    @property
+    def target(self) -> bytes:
+        """Of the request whose head has come: path and query."""
+        target: bytes = getattr(self, "_path", b"")
+        return target
 
     def dataReceived(self, data: bytes) -> None:
         """Take some bytes; if they leave a head or body unfinished, it has its time from now."""
+        if self._refused:
+            return
         if self._arriving is None and not self._handlingRequest:
             self._arriving = Arriving.HEAD
         super().dataReceived(data)
@@ -88,7 +128,13 @@ class LimitedChannel(HTTPChannel):
             self._deadline = self.callLater(self._arriving.value, self._out_of_time)
 
     def headerReceived(self, line: bytes) -> bool:
-        """Refuse, beside what Twisted refuses, any transfer coding but `chunked`: intermediaries disagree on those."""
+        """Refuse, beside what Twisted refuses, any transfer coding but `chunked`: intermediaries disagree on those.
+
+        And a Content-Length with so many digits that Twisted, reading it, raises `ValueError`.
+        """
+        if line[:14].lower() == b"content-length" and len(line[15:].strip()) > MAX_LENGTH_DIGITS:
+            self._respondToBadRequestAndDisconnect()
+            return False
         if line[:17].lower() == b"transfer-encoding" and line[18:].strip().lower() != b"chunked":
             self._respondToBadRequestAndDisconnect()
             return False
@@ -106,18 +152,36 @@ class LimitedChannel(HTTPChannel):
         self._arriving = None
         super().allContentReceived()
 
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """Answer this like any other head that is too large, where Twisted only closes."""
+        self._respondToBadRequestAndDisconnect()
+
     def timeoutConnection(self) -> None:
         """Nothing came for too long, or a body took too long: tell, if there is a request to tell it to."""
         self._disarm()
+        self.setTimeout(None)
         if self._arriving is Arriving.BODY:
-            assert self.transport is not None
-            self.transport.write(_upload_too_slow(self.requests[-1]))
+            self._refuse(UploadTooSlow("The request body stopped arriving before its end."))
         super().timeoutConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """No deadline outlives the connection."""
         self._disarm()
         super().connectionLost(reason)
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        """What Twisted does, with a body and a request id."""
+        self._refuse(
+            BadRequest(f"The request is not valid HTTP/1.1, or its head is larger than {MAX_HEAD_BYTES} bytes.")
+        )
+        self.loseConnection()
+
+    def _refuse(self, error: ProxyError) -> None:
+        """Answer a request that never became whole. Nothing is told after that, and nothing more is read."""
+        if not self._refused:
+            self._refused = True
+            headers = self.requests[-1].requestHeaders if self.requests else Headers()
+            self.write(_whole_answer(error, self.target, headers))
 
     def _out_of_time(self) -> None:
         self._deadline = None
@@ -136,8 +200,9 @@ class LimitedSite(Site):
     requestFactory = LimitedRequest
     noisy = False
 
-    def __init__(self, resource: IResource, reactor: IReactorTime, body_limit: int) -> None:
-        super().__init__(resource, parsePOSTFormSubmission=False, timeout=IDLE_SECONDS, reactor=reactor)
+    def __init__(self, doors: Guarded, reactor: IReactorTime, body_limit: int) -> None:
+        super().__init__(doors, parsePOSTFormSubmission=False, timeout=IDLE_SECONDS, reactor=reactor)
+        self.doors = doors
         self.body_limit = body_limit
         self.displayTracebacks = False
 
@@ -149,14 +214,12 @@ class LimitedSite(Site):
         """Nothing: the exchange logs each request by its id."""
 
 
-def _upload_too_slow(request: Request) -> bytes:
-    """A whole answer to a request that never became whole."""
-    words = error_body_for(b"", request.requestHeaders)
-    error = UploadTooSlow("The request body stopped arriving before its end.")
+def _whole_answer(error: ProxyError, path: bytes, headers: Headers) -> bytes:
+    """Head and body, in the words of a caller of whom no more is known than this."""
     request_id = new_request_id()
-    body = words(Complaint(error.status, error.message, request_id))
+    body = error_body_for(path, headers)(Complaint(error.status, error.message, request_id))
     head = (
-        f"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
-        f"x-request-id: {request_id}\r\nconnection: close\r\n\r\n"
+        f"HTTP/1.1 {error.status} {RESPONSES[error.status].decode('ascii')}\r\ncontent-type: application/json\r\n"
+        f"content-length: {len(body)}\r\nx-request-id: {request_id}\r\nconnection: close\r\n\r\n"
     )
     return head.encode("ascii") + body

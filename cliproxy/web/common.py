@@ -47,13 +47,18 @@ class CommonDoor:
 
     def models(self, request: Request) -> bytes:
         """Every model, in the caller's shape."""
-        shape = anthropic if is_anthropic(request.requestHeaders) else openai
-        request.setHeader(b"vary", b"anthropic-version, user-agent")
-        return whole_json(request, shape.model_list(self._house.model_names))
+        write = anthropic.model_list if _wants_anthropic(request) else openai.model_list
+        return whole_json(request, write(self._house.model_names))
 
     def model(self, request: Request, name: str) -> bytes:
         """One model, in the caller's shape."""
         if name not in self._house.model_names:
             raise UnknownModel(name, self._house.nearest_models(name))
-        shape = anthropic if is_anthropic(request.requestHeaders) else openai
-        return whole_json(request, shape.one_model(name))
+        write = anthropic.one_model if _wants_anthropic(request) else openai.one_model
+        return whole_json(request, write(name))
+
+
+def _wants_anthropic(request: Request) -> bool:
+    """Whose shape the caller expects; a cache is told what that depends on."""
+    request.responseHeaders.addRawHeader(b"vary", b"anthropic-version, user-agent")
+    return is_anthropic(request.requestHeaders)

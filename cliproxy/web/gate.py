@@ -9,21 +9,26 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable, Iterator
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from typing import Final
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.web.server import Request
 
 from cliproxy.config.schema import Access
-from cliproxy.errors import BadRequest, Refused, Unauthenticated
-from cliproxy.web.callers import is_local
+from cliproxy.errors import BadRequest, ProxyError, Refused, Unauthenticated
+from cliproxy.web.callers import as_address, is_local
 
 KEY_PARAMETERS: Final = (b"key", b"auth_token")
 """Query parameters that hold a client key; they go no further than this room."""
 _KEY_HEADERS: Final = (b"X-Goog-Api-Key", b"X-Api-Key")
+_HOST: Final = re.compile(
+    r"(?:(?P<name>[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?)|\[(?P<ipv6>[0-9a-f:.]+)\])(?::[0-9]{0,5})?", re.ASCII
+)
+"""A name or an address, and a port: no user, no path, no label longer than DNS has. In lower case."""
 _SAME: Final = frozenset({b"same-origin", b"none"})
 
 
@@ -58,13 +63,21 @@ class Gate:
                 raise Refused("No api-keys are configured, so only programs on this machine are served.")
             return
         given = False
-        for key in _presented(request):
+        for key in filter(None, _presented(request)):
             given = True
             if self._is_known(key):
                 return
         if given:
             raise Unauthenticated("The API key is not one of this proxy's api-keys.")
         raise Unauthenticated("No API key was given: send it as `Authorization: Bearer …` or `x-api-key: …`.")
+
+    def knows(self, request: Request) -> bool:
+        """Whether `admit` would let the caller pass."""
+        try:
+            self.admit(request)
+        except ProxyError:
+            return False
+        return True
 
     def _is_known(self, key: bytes) -> bool:
         """Compare with every key there is, in a time that tells nothing of which letters were right."""
@@ -83,19 +96,22 @@ class Gate:
             if request.clientproto == b"HTTP/1.1":
                 raise BadRequest("The request has no Host header.")
             return ""
-        try:
-            name = (urlsplit("//" + hosts[0].decode("ascii")).hostname or "").rstrip(".")
-        except ValueError:
-            name = ""
-        if not (_is_loopback(name) or name in self._hosts or name == _own_address(request)):
+        host = hosts[0].decode("latin-1").lower()
+        parts = _HOST.fullmatch(host)
+        if parts is None:
+            raise BadRequest("The Host header is malformed.")
+        name = (parts["name"] or parts["ipv6"]).rstrip(".")
+        if not (_is_loopback(name) or name in self._hosts or _is_own_address(request, name)):
             raise Refused(f"The host {name!r} is not served; see allowed-hosts.")
-        return hosts[0].decode("ascii").lower()
+        return host
 
 
 def without_keys(uri: bytes) -> bytes:
     """A URI without the query parameters that hold a client key, whatever way they are spelled."""
     path, _, query = uri.partition(b"?")
-    kept = [part for part in query.split(b"&") if unquote_to_bytes(part.partition(b"=")[0]) not in KEY_PARAMETERS]
+    kept = [
+        part for part in re.split(b"[&;]", query) if unquote_to_bytes(part.partition(b"=")[0]) not in KEY_PARAMETERS
+    ]
     return path + b"?" + b"&".join(kept) if any(kept) else path
 
 
@@ -103,7 +119,7 @@ def _presented(request: Request) -> Iterator[bytes]:
     """Every key that the request shows, in the order of the original."""
     for value in request.requestHeaders.getRawHeaders(b"Authorization", []):
         scheme, _, rest = value.strip().partition(b" ")
-        yield rest.strip() if scheme.lower() == b"bearer" and rest else value.strip()
+        yield rest.strip() if scheme.lower() == b"bearer" else value.strip()
     yield from _headers(request, _KEY_HEADERS)
     for parameter in KEY_PARAMETERS:
         yield from (request.args or {}).get(parameter, [])
@@ -118,16 +134,14 @@ def _own_origin(request: Request, host: str) -> str:
     return f"{'https' if request.isSecure() else 'http'}://{host}"
 
 
-def _own_address(request: Request) -> str:
-    """The address that was connected to: an IP address in a Host header cannot be rebound by anybody's DNS."""
-    address = request.getHost()
-    return address.host if isinstance(address, (IPv4Address, IPv6Address)) else ""
+def _is_own_address(request: Request, name: str) -> bool:
+    """Whether a Host is the address that was connected to: an IP address cannot be rebound by anybody's DNS."""
+    own, address = request.getHost(), as_address(name)
+    return address is not None and isinstance(own, (IPv4Address, IPv6Address)) and address == as_address(own.host)
 
 
 def _is_loopback(name: str) -> bool:
     if name == "localhost" or name.endswith(".localhost"):
         return True
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return False
+    address = as_address(name)
+    return address is not None and address.is_loopback

@@ -59,7 +59,7 @@ def _inflate(body: bytes, most: int, *window_bits: int) -> bytes:
             plain = stream.decompress(body, most)
         except zlib.error:
             continue
-        if stream.eof or len(plain) >= most:
+        if len(plain) >= most or (stream.eof and not stream.unused_data):
             return plain
     raise ValueError
 
@@ -90,7 +90,7 @@ def _zstd(body: bytes, most: int) -> bytes:
     import zstandard
 
     try:
-        with zstandard.ZstdDecompressor().stream_reader(body) as stream:
+        with zstandard.ZstdDecompressor().stream_reader(body, read_across_frames=True) as stream:
             plain: bytes = stream.read(most)
     except zstandard.ZstdError as error:
         raise ValueError from error

@@ -9,15 +9,15 @@ from twisted.web.server import Request
 from cliproxy.errors import MethodNotAllowed, ProxyError, UpstreamTrouble
 from cliproxy.formats.wire import Complaint
 from cliproxy.web.callers import error_body_for, request_id
+from cliproxy.web.routes import whole_json
 
 
 def tell(request: Request, error: ProxyError) -> bytes:
     """Set status and headers for an error that goes out before anything else; gives the body."""
     request.setResponseCode(error.status)
-    request.setHeader(b"content-type", b"application/json")
     if isinstance(error, MethodNotAllowed):
         request.setHeader(b"allow", ", ".join(error.allowed).encode("ascii"))
     if isinstance(error, UpstreamTrouble) and error.retry_after is not None:
         request.setHeader(b"retry-after", b"%d" % max(1, math.ceil(error.retry_after)))
     words = error_body_for(request.path or b"", request.requestHeaders)
-    return words(Complaint(error.status, error.message, request_id(request)))
+    return whole_json(request, words(Complaint(error.status, error.message, request_id(request))))

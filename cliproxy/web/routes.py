@@ -52,4 +52,5 @@ class House(Protocol):
 def whole_json(request: Request, body: bytes) -> bytes:
     """Answer with a JSON body."""
     request.setHeader(b"content-type", JSON)
+    request.setHeader(b"content-length", b"%d" % len(body))
     return body

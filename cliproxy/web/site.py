@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import ClassVar, Final
+from urllib.parse import unquote_to_bytes
 
 from klein import Klein
 from twisted.internet.defer import Deferred
@@ -29,6 +30,8 @@ from cliproxy.web.routes import Handler, House, Route
 
 CORS_SECONDS: Final = b"600"
 """How long a browser may remember the answer to its preflight."""
+SHOWN_PATH_BYTES: Final = 200
+"""Of a path that is not found, in the answer that says so."""
 
 
 class Internal(ProxyError):
@@ -62,7 +65,7 @@ class Doors(Resource):
         """Let the request in, or refuse it before anything of it is looked at."""
         request.setHeader(HEADER, new_request_id())
         try:
-            request.path.decode("utf-8")
+            unquote_to_bytes(request.path).decode("utf-8")
             origin = self.gate.refuse_pages(request)
         except UnicodeDecodeError:
             return tell(request, BadRequest("The path is not valid UTF-8."))
@@ -75,6 +78,8 @@ class Doors(Resource):
             if request.method == b"OPTIONS":
                 request.setResponseCode(204)
                 return b""
+        if not request.requestHeaders.hasHeader(b"Host"):
+            request.requestHeaders.setRawHeaders(b"Host", [b"localhost"])  # HTTP/1.0 needs none, but Klein asks for it
         self._klein.render(request)
         return int(NOT_DONE_YET)
 
@@ -95,7 +100,7 @@ class Doors(Resource):
         """Nothing stands at that path, or not for that method. A redirect to another spelling is no answer to a CLI."""
         if isinstance(failure.value, WrongMethod):
             return tell(request, MethodNotAllowed(sorted(failure.value.valid_methods or ())))
-        path = request.path.decode("utf-8", "replace")
+        path = request.path[:SHOWN_PATH_BYTES].decode("utf-8", "replace")
         return tell(request, NotFound(f"There is nothing at {path!r}; GET / lists what is served."))
 
     def _unexpected(self, request: Request, failure: Failure) -> bytes:

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import orjson
+import pytest
+from anthropic.types import (
+    APIErrorObject,
+    AuthenticationError,
+    BillingError,
+    ErrorResponse,
+    GatewayTimeoutError,
+    InvalidRequestError,
+    NotFoundError,
+    OverloadedError,
+    PermissionError,  # noqa: A004
+    RateLimitError,
+)
+
+from cliproxy.formats import sse
+from cliproxy.formats.anthropic import ANTHROPIC, ERROR_TYPES, error_type
+from cliproxy.formats.wire import Complaint, Mark
+
+WITHOUT_WORDS = "The upstream reported an error without a message."
+
+
+def test_the_door_reads_model_and_stream() -> None:
+    peek = ANTHROPIC.peek(b'{"model":"m","stream":true}')
+    assert (peek.model, peek.stream) == ("m", True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "mark"),
+    [
+        ("message_start", Mark.OPENING),
+        ("ping", Mark.OPENING),
+        ("content_block_start", Mark.CONTENT),
+        ("content_block_delta", Mark.CONTENT),
+        ("content_block_stop", Mark.CONTENT),
+        ("message_delta", Mark.CONTENT),
+        ("message_stop", Mark.LAST),
+        ("error", Mark.FAILED),
+    ],
+)
+def test_each_kind_of_event_has_its_meaning(kind: str, mark: Mark) -> None:
+    assert ANTHROPIC.mark({"type": kind}) is mark
+
+
+@pytest.mark.parametrize("event", [{"type": "news"}, {"type": None}, {"type": ["error"]}, {"type": {}}, {}])
+def test_an_event_of_an_unknown_kind_is_content(event: dict[str, object]) -> None:
+    assert ANTHROPIC.mark(event) is Mark.CONTENT
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("overloaded_error", 529),
+        ("rate_limit_error", 429),
+        ("timeout_error", 504),
+        ("authentication_error", 401),
+        ("invalid_request_error", 400),
+        ("api_error", 500),
+        ("news_error", 500),
+    ],
+)
+def test_an_error_event_has_the_status_of_its_kind(kind: str, status: int) -> None:
+    found = ANTHROPIC.trouble({"type": "error", "error": {"type": kind, "message": "Alas."}})
+    assert (found.status, found.message) == (status, "Alas.")
+
+
+@pytest.mark.parametrize("error", [None, "Alas.", [], {}, {"type": 7, "message": 7}, {"message": ""}])
+def test_an_error_event_without_words_gets_some(error: object) -> None:
+    found = ANTHROPIC.trouble({"type": "error", "error": error})
+    assert (found.status, found.message) == (500, WITHOUT_WORDS)
+
+
+def test_the_message_of_an_error_body_is_found() -> None:
+    assert ANTHROPIC.error_message(b'{"type":"error","error":{"type":"api_error","message":"Alas."}}') == "Alas."
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"null", b'{"error":"Alas."}', b"\xff", b"[" * 5000])
+def test_an_error_body_of_any_other_shape_has_no_message(body: bytes) -> None:
+    assert ANTHROPIC.error_message(body) == WITHOUT_WORDS
+
+
+def test_an_error_body_is_what_the_sdk_expects() -> None:
+    body = ANTHROPIC.error_body(Complaint(404, 'No model "x".', "req_1"))
+    response = ErrorResponse.model_validate_json(body)
+    assert isinstance(response.error, NotFoundError)
+    assert (response.type, response.error.message, response.request_id) == ("error", 'No model "x".', "req_1")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, InvalidRequestError),
+        (401, AuthenticationError),
+        (402, BillingError),
+        (403, PermissionError),
+        (404, NotFoundError),
+        (405, InvalidRequestError),
+        (422, InvalidRequestError),
+        (429, RateLimitError),
+        (500, APIErrorObject),
+        (502, APIErrorObject),
+        (503, OverloadedError),
+        (504, GatewayTimeoutError),
+        (529, OverloadedError),
+    ],
+)
+def test_each_status_has_a_type_that_the_sdk_knows(status: int, kind: type) -> None:
+    response = ErrorResponse.model_validate_json(ANTHROPIC.error_body(Complaint(status, "Alas.", "req_1")))
+    assert type(response.error) is kind
+
+
+def test_a_body_over_the_limit_has_its_own_type() -> None:
+    assert error_type(413) == "request_too_large"
+
+
+def test_an_error_event_is_one_event_whatever_the_message_holds() -> None:
+    event = ANTHROPIC.error_event(Complaint(502, "first\r\n\r\ndata: second\n\nthird ☕\u2028", "req_1"))
+    (whole,) = sse.each(event)
+    payload = sse.data_of(whole)
+    assert payload is not None
+    assert orjson.loads(payload)["error"]["message"] == "first\r\n\r\ndata: second\n\nthird ☕\u2028"
+    assert event.startswith(b"event: error\ndata: ")
+
+
+def test_our_own_error_event_is_read_as_one() -> None:
+    payload = sse.data_of(ANTHROPIC.error_event(Complaint(529, "Alas.", "req_1")))
+    assert payload is not None
+    event = orjson.loads(payload)
+    assert ANTHROPIC.mark(event) is Mark.FAILED
+    assert ANTHROPIC.trouble(event).status == 529
+
+
+def test_the_heartbeat_opens_nothing_and_ends_nothing() -> None:
+    (payload,) = sse.payloads(ANTHROPIC.heartbeat)
+    assert ANTHROPIC.mark(orjson.loads(payload)) is Mark.OPENING
+
+
+def test_the_table_holds_statuses_of_errors_only() -> None:
+    assert all(400 <= status < 600 for status in ERROR_TYPES)

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+
+from cliproxy.formats import FORMATS, sse
+from cliproxy.formats.wire import SILENT_HEARTBEAT, Complaint, WireFormat
+
+
+@pytest.fixture(params=tuple(FORMATS.values()), ids=tuple(FORMATS))
+def wire(request: pytest.FixtureRequest) -> WireFormat:
+    assert isinstance(request.param, WireFormat)
+    return request.param
+
+
+def test_a_format_stands_in_the_table_under_its_own_name(wire: WireFormat) -> None:
+    assert FORMATS[wire.name] is wire
+
+
+def test_a_heartbeat_is_one_whole_event(wire: WireFormat) -> None:
+    assert list(sse.each(wire.heartbeat)) == [wire.heartbeat]
+    assert sse.EventSplitter().feed(wire.heartbeat) == wire.heartbeat
+
+
+def test_an_error_event_is_one_whole_event(wire: WireFormat) -> None:
+    event = wire.error_event(Complaint(500, "a\n\nb", "req_1"))
+    assert sse.EventSplitter().feed(event) == event
+    assert len(list(sse.each(event))) == 1
+
+
+def test_the_silent_heartbeat_adds_no_event_to_the_one_that_follows() -> None:
+    event = SILENT_HEARTBEAT * 3 + b"data: a\n\n"
+    assert [payload for part in sse.each(event) if (payload := sse.data_of(part)) is not None] == [b"a"]

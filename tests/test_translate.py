@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from cliproxy.errors import Broken, Reported, TimedOut
+from cliproxy.formats.anthropic import ANTHROPIC
+from cliproxy.formats.sse import MAX_EVENT_BYTES
+from cliproxy.formats.wire import SILENT_HEARTBEAT
+from cliproxy.translate import ENOUGH_PROOF_BYTES, PassedBody, PassedStream, ReplyHead, reader
+from tests.support.streams import COMMENT, DELTA, ERROR, MESSAGE_START, MESSAGE_STOP, PING
+
+STREAM = ReplyHead(200, b"text/event-stream", b"")
+
+
+def stream(*fed: bytes) -> PassedStream:
+    """A reader that has been fed."""
+    found = PassedStream(ANTHROPIC)
+    for piece in fed:
+        found.feed(piece)
+    return found
+
+
+# -- a stream's fate
+
+
+def test_an_opening_proves_nothing() -> None:
+    assert not stream(MESSAGE_START, PING, COMMENT).proven
+
+
+@pytest.mark.parametrize("event", [DELTA, MESSAGE_STOP])
+def test_content_or_the_end_proves_a_stream(event: bytes) -> None:
+    assert stream(MESSAGE_START, event).proven
+
+
+def test_a_long_opening_is_proof_enough() -> None:
+    found = stream(PING * (ENOUGH_PROOF_BYTES // len(PING)))
+    assert not found.proven
+    found.feed(PING)
+    assert found.proven
+
+
+@pytest.mark.parametrize("rest", [b"", COMMENT, b"\n\n", b"\n", DELTA, MESSAGE_STOP, b"<html>\n\n", b"data: {"])
+def test_nothing_behind_the_terminator_is_told_even_in_one_piece(rest: bytes) -> None:
+    found = PassedStream(ANTHROPIC)
+    assert found.feed(MESSAGE_START + DELTA + MESSAGE_STOP + rest) == MESSAGE_START + DELTA + MESSAGE_STOP
+    assert found.complete
+    assert (found.feed(rest), found.finish(), found.trouble) == (b"", b"", None)
+
+
+def test_an_error_before_content_is_trouble() -> None:
+    found = PassedStream(ANTHROPIC)
+    assert found.feed(MESSAGE_START + ERROR) == MESSAGE_START
+    assert isinstance(found.trouble, Reported)
+    assert (found.trouble.status, found.trouble.message) == (529, "Overloaded, alas")
+
+
+def test_an_error_after_content_is_the_terminator() -> None:
+    found = PassedStream(ANTHROPIC)
+    assert found.feed(MESSAGE_START + DELTA + ERROR + DELTA) == MESSAGE_START + DELTA + ERROR
+    assert (found.complete, found.trouble) == (True, None)
+
+
+def test_an_error_that_the_client_was_told_is_reported() -> None:
+    found = stream(MESSAGE_START, DELTA, ERROR)
+    assert isinstance(found.reported, Reported)
+    assert (found.reported.status, found.reported.message) == (529, "Overloaded, alas")
+
+
+def test_a_stream_that_ends_well_reports_nothing() -> None:
+    assert stream(MESSAGE_START, DELTA, MESSAGE_STOP, ERROR).reported is None
+
+
+@pytest.mark.parametrize(
+    ("event", "why"),
+    [
+        (b"<html>\n\n", "The upstream sent something that is not an event stream."),
+        (b'{"type":"error"}\n\n', "The upstream sent something that is not an event stream."),
+        (b"data: {\n\n", "The upstream sent an event that is not a JSON object."),
+        (b"data: [DONE]\n\n", "The upstream sent an event that is not a JSON object."),
+        (b"data: []\n\n", "The upstream sent an event that is not a JSON object."),
+        (b"data:\n\n", "The upstream sent an event that is not a JSON object."),
+        (b'data: {}, {"type":"ping"}\n\n', "The upstream sent an event that is not a JSON object."),
+    ],
+)
+def test_what_is_no_event_of_the_format_is_trouble_and_not_told(event: bytes, why: str) -> None:
+    for pieces in ([DELTA, event, DELTA], [DELTA + event + DELTA], [event + DELTA]):
+        found = PassedStream(ANTHROPIC)
+        told = b"".join(found.feed(piece) for piece in pieces)
+        assert told in (DELTA, b"")
+        assert isinstance(found.trouble, Broken)
+        assert found.trouble.message == why
+
+
+def test_two_halves_of_an_object_are_not_one_event() -> None:
+    found = PassedStream(ANTHROPIC)
+    assert found.feed(b'data: {"type":"ping"\n\ndata: "x":1}\n\n') == b""
+    assert isinstance(found.trouble, Broken)
+
+
+@pytest.mark.parametrize("event", [COMMENT, b"event: ping\n\n", b"id: 1\n\n", b"retry: 10\n\n", b"\n\n", b":\n\n"])
+def test_an_event_without_data_passes(event: bytes) -> None:
+    found = PassedStream(ANTHROPIC)
+    assert found.feed(event + DELTA + event) == event + DELTA + event
+    assert found.trouble is None
+
+
+def test_data_in_several_lines_is_one_object() -> None:
+    event = b'data: {"type":\ndata: "message_stop"}\n\n'
+    found = PassedStream(ANTHROPIC)
+    assert found.feed(DELTA + event) == DELTA + event
+    assert found.complete
+
+
+def test_an_endless_event_is_trouble() -> None:
+    found = stream(DELTA, b"data: " + b"x" * MAX_EVENT_BYTES)
+    assert isinstance(found.trouble, Broken)
+    assert found.feed(b"\n\n" + DELTA) == b""
+
+
+# -- its end
+
+
+def test_an_empty_stream_is_trouble() -> None:
+    found = stream(b"", b"\n")
+    assert found.finish() == b""
+    assert found.trouble is not None
+    assert found.trouble.message == "The upstream answered with an empty stream."
+
+
+@pytest.mark.parametrize("pieces", [(DELTA,), (b"data: {",), (MESSAGE_STOP[:-1],)])
+def test_a_stream_that_ends_before_its_terminator_is_trouble(pieces: tuple[bytes, ...]) -> None:
+    found = stream(*pieces)
+    assert found.finish() == b""
+    assert found.trouble is not None
+    assert found.trouble.message == "The upstream ended the stream before the message was complete."
+
+
+def test_the_first_trouble_stays() -> None:
+    found = stream(b"data: {\n\n")
+    found.finish()
+    assert found.trouble is not None
+    assert found.trouble.message == "The upstream sent an event that is not a JSON object."
+
+
+def test_later_trouble_is_told_once_in_the_format_s_words() -> None:
+    found = stream(DELTA)
+    told = found.failed(TimedOut("It fell silent."), "req_1")
+    assert told.startswith(b"event: error\n")
+    assert b"It fell silent." in told
+    assert b"req_1" in told
+    assert found.failed(TimedOut("It fell silent."), "req_1") == b""
+    assert found.feed(DELTA) == b""
+
+
+def test_after_the_terminator_there_are_no_more_words() -> None:
+    assert stream(MESSAGE_STOP).failed(TimedOut("It fell silent."), "req_1") == b""
+
+
+# -- heartbeats
+
+
+@pytest.mark.parametrize("first", [b"", COMMENT, b"data: {"])
+def test_before_the_first_event_a_heartbeat_is_silent(first: bytes) -> None:
+    assert stream(first).heartbeat == SILENT_HEARTBEAT
+
+
+@pytest.mark.parametrize("pieces", [(MESSAGE_START,), (COMMENT + MESSAGE_START,), (DELTA,)])
+def test_after_the_first_event_a_heartbeat_is_the_format_s(pieces: tuple[bytes, ...]) -> None:
+    assert stream(*pieces).heartbeat == ANTHROPIC.heartbeat
+
+
+# -- other bodies
+
+
+def test_a_body_passes_as_it_is() -> None:
+    body = PassedBody(may_be_empty=False)
+    assert [body.feed(b'{"a"'), body.feed(b":1}"), body.finish()] == [b'{"a"', b":1}", b""]
+    assert (body.proven, body.complete, body.trouble) == (True, True, None)
+
+
+def test_a_body_proves_good_at_its_end_or_when_enough_has_come() -> None:
+    body = PassedBody(may_be_empty=False)
+    body.feed(b"x" * (ENOUGH_PROOF_BYTES - 1))
+    assert not body.proven
+    body.feed(b"x")
+    assert body.proven
+    assert not body.complete
+
+
+def test_a_success_without_a_body_is_trouble() -> None:
+    body = PassedBody(may_be_empty=False)
+    body.finish()
+    assert isinstance(body.trouble, Broken)
+    assert not body.complete
+
+
+def test_a_status_that_needs_no_body_may_have_none() -> None:
+    body = PassedBody(may_be_empty=True)
+    body.finish()
+    assert (body.complete, body.trouble) == (True, None)
+
+
+def test_a_body_has_no_words_for_trouble_and_no_heartbeat() -> None:
+    body = PassedBody(may_be_empty=False)
+    assert (body.failed(Broken("It broke."), "req_1"), body.heartbeat) == (b"", b"")
+
+
+# -- which reader
+
+
+@pytest.mark.parametrize("kind", [b"text/event-stream", b"Text/Event-Stream; charset=utf-8", b" text/event-stream ;x"])
+@pytest.mark.parametrize("coding", [b"", b"identity", b"gzip", b" GZIP ", b"x-gzip"])
+def test_a_stream_that_can_be_seen_is_read_as_one(kind: bytes, coding: bytes) -> None:
+    head = ReplyHead(200, kind, coding)
+    assert head.is_stream
+    assert isinstance(reader(ANTHROPIC, ANTHROPIC, head), PassedStream)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        ReplyHead(200, b"application/json", b""),
+        ReplyHead(200, b"", b""),
+        ReplyHead(200, b"text/event-stream", b"br"),
+        ReplyHead(200, b"text/event-stream", b"gzip, gzip"),
+        ReplyHead(200, b"text/event-streams", b""),
+    ],
+)
+def test_anything_else_is_read_as_a_body(head: ReplyHead) -> None:
+    assert isinstance(reader(ANTHROPIC, ANTHROPIC, head), PassedBody)
+
+
+@pytest.mark.parametrize(("status", "trouble"), [(200, True), (204, False), (404, False)])
+def test_only_a_success_needs_a_body(status: int, trouble: bool) -> None:
+    body = reader(ANTHROPIC, ANTHROPIC, ReplyHead(status, b"application/json", b""))
+    body.finish()
+    assert (body.trouble is not None) is trouble
+
+
+def test_there_is_no_translation_yet() -> None:
+    with pytest.raises(LookupError, match="no translation from other to anthropic"):
+        reader(ANTHROPIC, attrs.evolve(ANTHROPIC, name="other"), STREAM)
