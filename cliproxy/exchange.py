@@ -131,8 +131,15 @@ class Exchange:
             if not self._cut_short:
                 raise
             self._tell(_shutting_down())
+        except Exception:
+            # A mistake of ours. Before the head the door makes an answer of it; later there is none to be made.
+            if self._sink.head_sent:
+                self._sink.cut()
+            raise
         finally:
             self._heart.stop()
+            if self._pump is not None:
+                self._pump.abandon()
 
     def cut_short(self) -> bool:
         """The proxy shuts down, and this exchange has had its time: whether its reply, under way, ends with that.
@@ -242,7 +249,7 @@ class Exchange:
         return Refusal(answer.status, returned_headers(answer.headers, plain=True), body)
 
     def _report(self, candidate: Candidate, asked_at: float, status: int, broken: UpstreamTrouble | None) -> None:
-        if broken is not None and not self._cut_short:
+        if broken is not None and not self._cut_short and is_trouble(_status_of(broken)):
             self._cool(candidate, _status_of(broken), None, broken.message)
         elif status < 300:
             self._pool.served(candidate, asked_at)
@@ -363,6 +370,8 @@ class Exchanges:
 
     def drain(self, grace_seconds: float) -> Deferred[None]:
         """Take no more; fires when those under way have ended, which the grace is for; then they are cancelled."""
+        if self._drained is not None:
+            return self._drained
         drained = self._drained = Deferred()
         if not self._running:
             drained.callback(None)

@@ -214,9 +214,10 @@ class ReplyHead:
 
     @property
     def is_stream(self) -> bool:
-        """Whether events follow that can be seen."""
+        """Whether events follow that can be seen; an error's body is no stream, whatever it is called."""
         kind = self.content_type.partition(b";")[0].strip().lower()
-        return kind == b"text/event-stream" and self.coding.strip().lower() in _SEEN_THROUGH
+        seen = self.coding.strip().lower() in _SEEN_THROUGH
+        return kind == b"text/event-stream" and seen and self.status < 300
 
 
 _SEEN_THROUGH: Final = frozenset({b"", b"identity", b"gzip", b"x-gzip"})

@@ -23,8 +23,8 @@ class Collected(Protocol):
     """Gathers at most `limit` bytes; whatever else happens to the body, what came is kept."""
 
     def __init__(self, limit: int) -> None:
-        self.whole: Deferred[bytes] = Deferred(lambda _: self.stop())
-        self.inflated = False
+        self.whole: Deferred[bytes] = Deferred(lambda _: self._cancelled())
+        self._unwanted = False
         self._limit = limit
         self._inflater = Inflater()
         self._pieces: list[bytes] = []
@@ -53,12 +53,20 @@ class Collected(Protocol):
 
     def stop(self) -> None:
         """That is enough."""
-        if self.transport is not None:
-            IPushProducer(self.transport).stopProducing()
+        self._cut_upstream()
         self._fire()
 
+    def _cancelled(self) -> None:
+        """Nobody waits any more. What came is no result: whoever is cancelled must not go on with it."""
+        self._unwanted = True
+        self._cut_upstream()
+
+    def _cut_upstream(self) -> None:
+        if self.transport is not None:
+            IPushProducer(self.transport).stopProducing()
+
     def _fire(self) -> None:
-        if not self.whole.called:
+        if not self._unwanted and not self.whole.called:
             self.whole.callback(b"".join(self._pieces))
 
 

@@ -19,6 +19,7 @@ from cliproxy.streaming.sink import Sink
 STREAM_HEAD: Final[tuple[tuple[bytes, bytes], ...]] = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
 )
 """For a stream whose upstream has not answered yet."""
 
@@ -39,19 +40,23 @@ class Heart:
         self._settings = settings
         self._beat = beat
         self._head = head
+        self._commit_at = clock.seconds() + settings.commit_seconds
         self._silence = Silence(clock, self._over)
 
     def start(self) -> None:
-        """The client begins to wait."""
-        if self._settings.keepalive_seconds:
-            self._silence.start(self._settings.commit_seconds)
+        """The client waits for the stream: from the first attempt on, and again after one that stopped the beats."""
+        if self._settings.keepalive_seconds and not self._silence.running:
+            self._silence.start(max(self._commit_at - self._clock.seconds(), 0.0))
 
     def stop(self) -> None:
-        """The reply is over."""
+        """The reply is over, or it is one that bears no beats."""
         self._silence.stop()
 
     def _over(self, _: float) -> None:
         if self._sink.closed:
+            return
+        if self._sink.full_since is not None:  # who does not read what is there misses no beat
+            self._silence.start(self._settings.keepalive_seconds)
             return
         if not self._sink.head_sent:
             self._sink.head(200, self._head)

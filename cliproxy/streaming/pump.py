@@ -19,6 +19,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
+from zope.interface import implementer
 
 from cliproxy.errors import Broken, TimedOut, UpstreamTrouble
 from cliproxy.formats.wire import SILENT_HEARTBEAT
@@ -46,6 +47,7 @@ class Phase(Enum):
 UNDER_WAY: Final = frozenset({Phase.PROBING, Phase.STREAMING})
 
 
+@implementer(IPushProducer)
 class Pump(Protocol):
     """Receives one body. `proven` and then `done` tell the exchange how it goes."""
 
@@ -68,6 +70,8 @@ class Pump(Protocol):
         self._inflater = Inflater()
         self._held: list[bytes] = []
         self._sink: Sink | None = None
+        self._broken_by: UpstreamTrouble | None = None
+        """What broke the body after it had proved good, and before it flowed."""
 
     @property
     def inflated(self) -> bool:
@@ -82,7 +86,9 @@ class Pump(Protocol):
     @property
     def heartbeat(self) -> bytes:
         """What may be told the client just now to show that somebody is there."""
-        return SILENT_HEARTBEAT if self.phase is Phase.PROBING else self._reply.heartbeat
+        if self.phase is not Phase.STREAMING:
+            return SILENT_HEARTBEAT
+        return b"" if self._reply.complete else self._reply.heartbeat
 
     def watch(self, patience_seconds: float | None) -> None:
         """Set the timers, once the body is being delivered; most short ones are whole by then and need none.
@@ -100,17 +106,48 @@ class Pump(Protocol):
         assert self.phase is Phase.PROBING
         self.phase = Phase.STREAMING
         self._sink = sink
-        if self.transport is not None and not self._body_over:
-            sink.draw_from(IPushProducer(self.transport))
+        if not self._body_over:
+            sink.draw_from(self)
         held, self._held = self._held, []
         sink.write(b"".join(held))
-        self._look_at_reply()
+        if self._broken_by is not None:
+            self._break(self._broken_by)
+        else:
+            self._look_at_reply()
+
+    def break_off(self, reason: UpstreamTrouble) -> bool:
+        """End a reply that flows, for a reason that is not the upstream's; whether there was one."""
+        if self.phase is not Phase.STREAMING:
+            return False
+        if self._reply.complete:
+            self._end()
+            self._cut_upstream()
+        else:
+            self._break(reason)
+        return True
 
     def abandon(self) -> None:
         """Nobody wants the rest: cut the upstream."""
         if self.phase in UNDER_WAY:
             self._stop(Phase.ABANDONED)
             self._cut_upstream()
+
+    # -- the sink's side
+
+    def pauseProducing(self) -> None:
+        """The client's socket is full: so shall the upstream's be."""
+        if self.transport is not None and not self._body_over:
+            IPushProducer(self.transport).pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """The client reads again. The upstream could say nothing meanwhile: its silence begins only now."""
+        if not self._reply.complete:
+            self._idle.touch()
+        if self.transport is not None and not self._body_over:
+            IPushProducer(self.transport).resumeProducing()
+
+    def stopProducing(self) -> None:
+        """The client is gone; that cancels the exchange, which is what counts."""
 
     # -- Twisted's side
 
@@ -192,6 +229,9 @@ class Pump(Protocol):
 
     def _break(self, trouble: UpstreamTrouble) -> None:
         sink = self._sink
+        if sink is None and self.proven.called:
+            self._broken_by = trouble
+            return
         self._stop(Phase.BROKEN)
         self._cut_upstream()
         if sink is None:
@@ -214,15 +254,16 @@ class Pump(Protocol):
         assert sink is not None
         self._stop(Phase.ENDED)
         sink.finish()
-        self.done.callback(None)
+        self.done.callback(self._reply.reported)
 
     def _too_quiet(self, seconds: float) -> None:
         if self._reply.complete:
-            self._cut_upstream()
             self._end()
-        elif self._sink is not None and self._sink.stalled_seconds:
-            if self._sink.stalled_seconds < MAX_STALL_SECONDS:
-                self._idle.start(self._idle_seconds)
+            self._cut_upstream()
+        elif self._sink is not None and self._sink.full_since is not None:
+            patience = self._sink.full_since + MAX_STALL_SECONDS - self._clock.seconds()
+            if patience > 0:
+                self._idle.start(min(self._idle_seconds, patience))
             else:
                 self.abandon()
                 self._sink.cut()

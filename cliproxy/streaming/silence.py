@@ -21,6 +21,11 @@ class Silence:
         self._since = 0.0
         self._seconds = 0.0
 
+    @property
+    def running(self) -> bool:
+        """Whether it may still go off."""
+        return self._call is not None
+
     def start(self, seconds: float) -> None:
         """Begin, or begin anew with another length."""
         self.stop()

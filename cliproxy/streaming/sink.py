@@ -10,6 +10,7 @@ After the client has left, the request is a ghost: no write, no `unregisterProdu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 
 from twisted.internet.defer import Deferred
@@ -29,24 +30,19 @@ class Sink:
         self.head_sent = False
         self.closed = False
         """Ended by us, or the client is gone."""
-        self.last_write = clock.seconds()
-        """When the client last got something, be it a heartbeat; at first, when it came."""
+        self.last_write = -math.inf
+        """When the client last got something, be it a heartbeat."""
+        self.full_since: float | None = None
+        """Since when the client's socket has been full; None while it has room."""
         self._request = request
         self._flusher = flusher
         self._clock = clock
         self._flush_bytes = flush_bytes
         self._gathered: list[bytes] = []
         self._gathered_bytes = 0
-        self._paused = False
-        self._paused_since = 0.0
         self._source: IPushProducer | None = None
         self._gone: Deferred[None] = Deferred()
         request.notifyFinish().addBoth(self._finished)
-
-    @property
-    def stalled_seconds(self) -> float:
-        """For how long the client's socket has been full; 0 if it has room."""
-        return self._clock.seconds() - self._paused_since if self._paused else 0.0
 
     def head(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Fix status and headers; they leave with the first bytes. `headers` go over those set before."""
@@ -67,7 +63,7 @@ class Sink:
     def draw_from(self, source: IPushProducer) -> None:
         """Pause and resume `source` as the client's socket fills and empties."""
         self._source = source
-        if self._paused:
+        if self.full_since is not None:
             source.pauseProducing()
 
     def write(self, chunk: bytes) -> None:
@@ -75,22 +71,24 @@ class Sink:
         if self.closed or not chunk:
             return
         now = self._clock.seconds()
-        if not (self._gathered or self._paused) and now - self.last_write >= self._flusher.seconds:
+        full = self.full_since is not None
+        if not (self._gathered or full) and now - self.last_write >= self._flusher.seconds:
             self.last_write = now
             self._request.write(chunk)
             return
         self._gathered.append(chunk)
         self._gathered_bytes += len(chunk)
-        if self._paused:
-            return
-        if self._gathered_bytes >= self._flush_bytes or now - self.last_write >= self._flusher.seconds:
+        if full:
+            if self._source is not None:
+                self._source.pauseProducing()  # again: it may have been resumed by somebody else since
+        elif self._gathered_bytes >= self._flush_bytes or now - self.last_write >= self._flusher.seconds:
             self._send(now)
         elif len(self._gathered) == 1:
             self._flusher.add(self)
 
     def flush(self) -> None:
         """Write what has gathered, unless the client's socket is full."""
-        if self._gathered and not self._paused and not self.closed:
+        if self._gathered and self.full_since is None and not self.closed:
             self._send(self._clock.seconds())
 
     def finish(self) -> None:
@@ -117,16 +115,16 @@ class Sink:
 
     def pauseProducing(self) -> None:
         """The client's socket is full."""
-        self._paused = True
-        self._paused_since = self._clock.seconds()
+        if self.full_since is None:
+            self.full_since = self._clock.seconds()
         if self._source is not None:
             self._source.pauseProducing()
 
     def resumeProducing(self) -> None:
         """It has room again."""
-        self._paused = False
+        self.full_since = None
         self.flush()
-        if not self._paused and self._source is not None:
+        if self.full_since is None and self._source is not None:
             self._source.resumeProducing()
 
     def stopProducing(self) -> None:

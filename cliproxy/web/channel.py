@@ -57,6 +57,8 @@ class Arriving(Enum):
 class LimitedRequest(Request):
     """Keeps its body in memory, and no more of it than the limit."""
 
+    defaultContentType = None
+    """Twisted's is text/html, which no answer of an API is."""
     oversize = False
     content: BytesIO
     channel: LimitedChannel

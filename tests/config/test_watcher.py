@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.task import Clock
-from twisted.logger import capturedLogs, formatEvent
+from twisted.logger import LogEvent, capturedLogs, formatEvent
 
 from cliproxy.config.loader import Loaded, load
 from cliproxy.config.watcher import POLL_SECONDS, QUIET_SECONDS, OffReactor, Reading, Watcher
@@ -206,7 +206,9 @@ def test_a_file_that_vanishes_before_it_has_settled_is_not_read(desk: Desk) -> N
     assert desk.published == []
 
 
-def test_a_publisher_that_raises_does_not_stop_the_watcher(tmp_path: Path, said: Said) -> None:
+def test_a_publisher_that_raises_does_not_stop_the_watcher(
+    tmp_path: Path, said: Said, failures: list[LogEvent]
+) -> None:
     desk = Desk(tmp_path)
 
     def publish(loaded: Loaded) -> None:
@@ -221,15 +223,17 @@ def test_a_publisher_that_raises_does_not_stop_the_watcher(tmp_path: Path, said:
     desk.settle()
     assert desk.ports == [2, 3]
     assert said() == [f"publishing what {desk.path} says"]
+    assert failures.pop()["log_failure"].type is ZeroDivisionError
 
 
-def test_a_thread_that_cannot_be_had_is_logged(tmp_path: Path, said: Said) -> None:
+def test_a_thread_that_cannot_be_had_is_logged(tmp_path: Path, said: Said, failures: list[LogEvent]) -> None:
     def broken(work: Callable[[], Reading]) -> Deferred[Reading]:
         raise RuntimeError("no threads left")
 
     desk = Desk(tmp_path, broken).start()
     assert answers(desk.watcher.reload()) == [False]
     assert said() == [f"configuration stays as it was: {desk.path} could not be looked at"]
+    assert failures.pop()["log_failure"].type is RuntimeError
 
 
 # -- reload --------------------------------------------------------------------------------------------------------
@@ -259,7 +263,7 @@ def test_a_reload_of_a_missing_file_says_so(desk: Desk, said: Said) -> None:
     assert said() == [f"configuration stays as it was: There is no file {desk.path}."]
 
 
-def test_a_reload_after_a_publisher_raised_tries_again(tmp_path: Path) -> None:
+def test_a_reload_after_a_publisher_raised_tries_again(tmp_path: Path, failures: list[LogEvent]) -> None:
     desk = Desk(tmp_path)
     moods = iter([ValueError("first"), None])
 
@@ -271,6 +275,7 @@ def test_a_reload_after_a_publisher_raised_tries_again(tmp_path: Path) -> None:
     watcher.startService()
     desk.write("port: 2\n")
     assert answers(watcher.reload()) == [False]
+    assert failures.pop()["log_failure"].type is ValueError
     assert answers(watcher.reload()) == [True]
 
 

@@ -1,0 +1,62 @@
+"""For every test: a failure that nobody took, in a Deferred or in the log, fails the test that lost it."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from twisted.internet.task import Clock
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from zope.interface import provider
+
+
+def pytest_collection_finish() -> None:
+    """What the imports made lives to the end: the collector need not walk over it after each module."""
+    gc.collect()
+    gc.freeze()
+
+
+@contextmanager
+def watched() -> Iterator[list[LogEvent]]:
+    """What is logged with a failure meanwhile, and is still in the list at the end, fails the test."""
+    events: list[LogEvent] = []
+
+    @provider(ILogObserver)
+    def observe(event: LogEvent) -> None:
+        if event.get("log_failure") is not None:
+            events.append(event)
+
+    globalLogPublisher.addObserver(observe)
+    try:
+        yield events
+    finally:
+        globalLogPublisher.removeObserver(observe)
+    assert not events, "\n".join(event["log_failure"].getTraceback() for event in events)
+
+
+@pytest.fixture(autouse=True)
+def failures() -> Iterator[list[LogEvent]]:
+    """What has been logged as a failure. A test that expects something takes it out.
+
+    A Deferred's error that nobody handled is logged when the Deferred is collected, which pytest alone lets pass.
+    Young objects are collected after each test, the others after each module: a whole collection costs 5 ms.
+    """
+    with watched() as events:
+        yield events
+        gc.collect(1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def lost_failures() -> Iterator[None]:
+    """Failures of Deferreds that grew old in some test of the module."""
+    yield
+    with watched():
+        gc.collect()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands until the test moves it."""
+    return Clock()
