@@ -13,7 +13,7 @@ from typing import Final, Protocol, cast
 
 import attrs
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.error import ConnectionDone, ConnectionLost, DNSLookupError
 from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.internet.interfaces import IDelayedCall, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
@@ -123,8 +123,11 @@ class PooledAgent:
                 origin.secure, lambda idle: self._keep(origin, idle), lambda closed: self._forget(origin, closed)
             )
 
-        endpoint = self._connect(origin.secure, origin.host, origin.port)
-        connection = await endpoint.connect(_ConnectionFactory(build))
+        try:
+            endpoint = self._connect(origin.secure, origin.host, origin.port)
+            connection = await endpoint.connect(_ConnectionFactory(build))
+        except ValueError as malformed:  # so do Twisted's endpoints and TLS options say it
+            raise DNSLookupError(f"{origin.host!r} is not a host name") from malformed
         return await cast(Http1Connection, connection).ready
 
     def _keep(self, origin: Origin, connection: Http1Connection) -> None:
@@ -180,8 +183,15 @@ class Target:
     """As a Host header names it."""
 
 
-@lru_cache(maxsize=256)
 def _target(uri: bytes) -> Target:
+    where, mark, query = uri.partition(b"?")
+    target = _target_without_query(where)
+    return Target(target.origin, target.path + mark + query, target.host) if mark else target
+
+
+@lru_cache(maxsize=256)
+def _target_without_query(uri: bytes) -> Target:
+    """There are as many as base URLs; queries are the clients', and any number."""
     parsed = URI.fromBytes(uri)
     origin = Origin(parsed.scheme == b"https", parsed.host.decode("ascii"), parsed.port)
     return Target(origin, parsed.originForm, parsed.netloc)

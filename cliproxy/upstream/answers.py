@@ -8,7 +8,8 @@ import attrs
 import httptools
 
 MAX_HEAD_BYTES: Final = 64 * 1024
-"""Far more than any provider sends; Node's own limit is 16 KiB."""
+"""Without a byte of body among them, give or take a read: for a head, interim ones included, and for what frames a
+chunked body. Far more than any provider sends; Node's own limit for a head is 16 KiB."""
 
 _WITHOUT_BODY: Final = frozenset({204, 304})
 
@@ -44,26 +45,31 @@ class AnswerParser:
         self.received = 0
         """Bytes so far."""
         self._bodyless = bodyless
+        self._barren = 0
+        """Bytes since the last that belonged to the body."""
+        self._flaw = ""
         self._lines: list[tuple[bytes, bytes]] = []
         self._phrase = b""
         self._body: list[bytes] = []
         self._parser = httptools.HttpResponseParser(self)
 
     def feed(self, chunk: bytes) -> None:
-        """Parse some bytes. Raises `Garbage`."""
-        self.received += len(chunk)
+        """Parse some bytes. Raises `Garbage`. What follows a whole answer is dropped, and spoils the connection."""
         if self.whole:
-            raise Garbage("there are bytes behind the answer's end")
+            self.reusable = False
+            return
+        self.received += len(chunk)
+        self._barren += len(chunk)
         try:
             self._parser.feed_data(chunk)
         except httptools.HttpParserUpgrade:
-            raise Garbage("the answer switches protocols, which nobody asked for") from None
+            self._spoil("the answer switches protocols, which nobody asked for")
         except httptools.HttpParserError as error:
-            if not self.whole:
-                raise Garbage(str(error)) from None
-            self.reusable = False
-        if self.head is None and self.received > MAX_HEAD_BYTES:
-            raise Garbage(f"the answer's head is longer than {MAX_HEAD_BYTES} bytes")
+            self._spoil(str(error))
+        if self._flaw:
+            raise Garbage(self._flaw)
+        if self._barren > MAX_HEAD_BYTES and not self.whole:
+            raise Garbage(f"there are more than {MAX_HEAD_BYTES} bytes without any of the body")
 
     def take_body(self) -> bytes:
         """The body bytes that came since the last call."""
@@ -93,7 +99,7 @@ class AnswerParser:
     def on_headers_complete(self) -> None:
         """The head is whole; that of an interim answer does not count."""
         status = self._parser.get_status_code()
-        if status < 200 or self.head is not None:
+        if status < 200 or self.head is not None or self._flaw:
             return
         length: int | None = None
         framed = False
@@ -101,8 +107,10 @@ class AnswerParser:
             if name == b"content-length":
                 length, framed = int(value), True
             elif name == b"transfer-encoding":
-                length, framed = None, True
-                break
+                framed = True
+                if value.strip().lower() != b"chunked":
+                    self._flaw = "the answer has a transfer coding that nobody asked for"
+                    return
         without_body = self._bodyless or status in _WITHOUT_BODY
         self.head = Head(
             status, self._phrase, tuple(self._lines), 0 if without_body else length, framed or without_body
@@ -112,13 +120,23 @@ class AnswerParser:
 
     def on_body(self, piece: bytes) -> None:
         """Some bytes of the body, without their framing."""
-        if not self.whole:
+        if self.whole:
+            self.reusable = False
+        else:
             self._body.append(piece)
+            self._barren = 0
 
     def on_message_complete(self) -> None:
         """The answer, or an interim one, is whole."""
         if self.head is not None and not self.whole:
             self._end()
+
+    def _spoil(self, flaw: str) -> None:
+        """Note what is wrong; behind a whole answer it is wrong only with the connection."""
+        if self.whole:
+            self.reusable = False
+        else:
+            self._flaw = flaw
 
     def _end(self) -> None:
         self.whole = True

@@ -42,46 +42,67 @@ class State(Enum):
 @implementer(IResponse)
 @attrs.define(eq=False)
 class Http1Response:
-    """An answer whose head has come. Its body waits, with the socket not read, for `deliverBody`."""
+    """An answer whose head has come. Its body waits, with the socket not read, for `deliverBody`.
+
+    State: the connection, until the body is somebody's. An answer that is dropped before cuts it: a connection that is
+    not read would not even notice its peer's leaving.
+    """
 
     code: int
     phrase: bytes
     headers: Headers
     length: object
-    _connection: Http1Connection = attrs.field(repr=False)
+    _connection: Http1Connection | None = attrs.field(repr=False)
     version: tuple[bytes, int, int] = (b"HTTP", 1, 1)
     request: object = None
     previousResponse: IResponse | None = None
 
     def deliverBody(self, protocol: IProtocol) -> None:
-        """Hand the body to `protocol`: `dataReceived` once per read, `connectionLost` at its end."""
-        self._connection.deliver_to(protocol)
+        """Hand the body to `protocol`: `dataReceived` once per read, `connectionLost` at its end. Only once."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            raise RuntimeError("the body has been delivered to another protocol already")
+        connection.deliver_to(protocol)
 
     def setPreviousResponse(self, response: IResponse) -> None:
         """Redirects are not followed, but the interface has it."""
         self.previousResponse = response
 
+    def __del__(self) -> None:
+        if self._connection is not None:
+            self._connection.abort()
+
 
 @implementer(IPushProducer)
 class BodyTransport:
-    """What the receiver of a body sees as its transport: flow control, and a way to stop."""
+    """What the receiver of a body sees as its transport: flow control, and a way to stop.
+
+    State: the connection, until the body's end. After that nothing has an effect: the connection may carry another's.
+    """
 
     disconnecting = False
 
     def __init__(self, connection: Http1Connection) -> None:
-        self._connection = connection
+        self._connection: Http1Connection | None = connection
+
+    def let_go(self) -> None:
+        """The body is over."""
+        self._connection = None
 
     def pauseProducing(self) -> None:
         """Stop reading the upstream's socket."""
-        self._connection.pause()
+        if self._connection is not None:
+            self._connection.pause()
 
     def resumeProducing(self) -> None:
         """Read it again."""
-        self._connection.resume()
+        if self._connection is not None:
+            self._connection.resume()
 
     def stopProducing(self) -> None:
         """Nobody wants the rest: cut the connection, which is what tells the upstream to stop working."""
-        self._connection.abort()
+        if self._connection is not None:
+            self._connection.abort()
 
     loseConnection = stopProducing
     abortConnection = stopProducing
@@ -89,7 +110,7 @@ class BodyTransport:
 
 @implementer(IHandshakeListener)
 class Http1Connection(Protocol):
-    """Carries one request after another: `on_idle` is called when it may carry the next, `on_closed` at its end."""
+    """Carries one request after another: `on_idle` is called when it may carry the next, `on_closed` when none more."""
 
     def __init__(
         self,
@@ -98,8 +119,6 @@ class Http1Connection(Protocol):
         on_closed: Callable[[Http1Connection], None],
     ) -> None:
         self.state = State.CONNECTING
-        self.used = 0
-        """Requests sent so far."""
         self.ready: Deferred[Http1Connection] = Deferred(lambda _: self.abort())
         """Fires once connected; with TLS, once the handshake has proved the upstream's name."""
         self._secure = secure
@@ -108,7 +127,13 @@ class Http1Connection(Protocol):
         self._parser = AnswerParser()
         self._answer: Deferred[IResponse] | None = None
         self._receiver: IProtocol | None = None
+        self._body_transport: BodyTransport | None = None
+        self._unclaimed = False
+        """There is a body under way, and nobody yet to receive it."""
         self._paused = False
+        """By the receiver."""
+        self._reading = True
+        self._aborted = False
         self._broken: Failure | None = None
 
     # -- the asking side
@@ -121,38 +146,44 @@ class Http1Connection(Protocol):
         assert self.state is State.IDLE, self.state
         assert self.transport is not None
         self.state = State.ASKED
-        self.used += 1
         self._parser = AnswerParser(bodyless)
-        self._receiver = None
-        self._answer = Deferred(lambda _: self.abort())
+        self._answer = Deferred(self._forget_answer)
         self.transport.writeSequence([head, body])
         return self._answer
 
     def abort(self) -> None:
-        """Cut the connection at once."""
-        if self.transport is not None and self.state is not State.CLOSED:
-            getattr(self.transport, "abortConnection", self.transport.loseConnection)()
+        """Cut the connection at once. What still comes is dropped; whoever waits is told when it is closed."""
+        if self.transport is None or self._aborted or self.state is State.CLOSED:
+            return
+        self._aborted = True
+        getattr(self.transport, "abortConnection", self.transport.loseConnection)()
+        if self.state is State.IDLE:
+            self._on_closed(self)
 
     # -- the receiving side
 
     def deliver_to(self, receiver: IProtocol) -> None:
         """See `Http1Response.deliverBody`."""
         self._receiver = receiver
-        receiver.makeConnection(BodyTransport(self))  # type: ignore[arg-type]  # Twisted's client, too, gives a producer
-        self._hand_on()
-        self.resume()
+        self._unclaimed = False
+        self._body_transport = BodyTransport(self)
+        try:
+            receiver.makeConnection(self._body_transport)  # type: ignore[arg-type]  # Twisted's client, too, gives a producer
+            self._hand_on()
+        except BaseException:
+            self.abort()
+            raise
+        self._read_or_rest()
 
     def pause(self) -> None:
         """Stop reading the socket."""
-        if self.state is State.ANSWERED and not self._paused:
-            self._paused = True
-            IPushProducer(self.transport).pauseProducing()
+        self._paused = True
+        self._read_or_rest()
 
     def resume(self) -> None:
         """Read it again."""
-        if self._paused and self.state is not State.CLOSED:
-            self._paused = False
-            IPushProducer(self.transport).resumeProducing()
+        self._paused = False
+        self._read_or_rest()
 
     # -- Twisted's side
 
@@ -169,6 +200,8 @@ class Http1Connection(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Parse, and hand on the head and what there is of the body."""
+        if self._aborted:
+            return
         if self.state not in (State.ASKED, State.ANSWERED):
             self.abort()
             return
@@ -176,26 +209,25 @@ class Http1Connection(Protocol):
             self._parser.feed(data)
         except Garbage:
             self._broken = Failure()
-            self._hand_on()
-            self.abort()
-            return
         if self.state is State.ASKED and self._parser.head is not None:
             self._hand_on_head(self._parser.head)
         self._hand_on()
+        if self._broken is not None:
+            self.abort()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Tell whoever waits: for the connection, for the answer, or for the rest of its body."""
         before, self.state = self.state, State.CLOSED
+        self._broken = self._broken or reason
+        self._on_closed(self)
         if before is State.CONNECTING:
             self._fire_ready(reason)
         elif self._answer is not None:
             answer, self._answer = self._answer, None
-            reasons = [self._broken or reason]
+            reasons = [self._broken]
             answer.errback(ResponseFailed(reasons) if self._parser.received else ResponseNeverReceived(reasons))
-        elif before is State.ANSWERED:
-            self._broken = self._broken or reason
+        else:
             self._hand_on()
-        self._on_closed(self)
 
     # -- inside
 
@@ -207,14 +239,19 @@ class Http1Connection(Protocol):
         if not self.ready.called:
             self.ready.callback(result)
 
+    def _forget_answer(self, _: Deferred[IResponse]) -> None:
+        """It was cancelled, so that it is not ours to fire any more."""
+        self._answer = None
+        self.abort()
+
     def _hand_on_head(self, head: Head) -> None:
         self.state = State.ANSWERED
         length = UNKNOWN_LENGTH if head.length is None else head.length
         answer, self._answer = self._answer, None
         assert answer is not None
+        self._unclaimed = not self._parser.whole
         answer.callback(Http1Response(head.status, head.phrase, HeaderLines(head.headers), length, self))
-        if self._receiver is None and not self._parser.whole:
-            self.pause()
+        self._read_or_rest()
 
     def _hand_on(self) -> None:
         """Give the receiver, if there is one, the body bytes that wait, and its end if that has come."""
@@ -225,9 +262,9 @@ class Http1Connection(Protocol):
         if body:
             receiver.dataReceived(body)
         if (self._parser.whole or self._broken is not None) and self._receiver is receiver:
-            self._receiver = None
+            ending = self._ending()
             self._release()
-            receiver.connectionLost(self._ending())
+            receiver.connectionLost(ending)
 
     def _ending(self) -> Failure:
         if self._parser.whole or self._broken is None:
@@ -238,11 +275,26 @@ class Http1Connection(Protocol):
         return Failure(ResponseFailed([self._broken]))
 
     def _release(self) -> None:
-        if self.state is not State.ANSWERED:
-            return
-        if self._parser.whole and self._parser.reusable:
-            self.resume()
+        """The body is over: the connection goes on to the next request, or is cut."""
+        self._receiver = None
+        if self._body_transport is not None:
+            self._body_transport.let_go()
+        if self._parser.whole and self._parser.reusable and not self._aborted and self.state is State.ANSWERED:
+            self._paused = False
+            self._read_or_rest()
             self.state = State.IDLE
             self._on_idle(self)
         else:
             self.abort()
+
+    def _read_or_rest(self) -> None:
+        """Read the socket, unless the receiver has paused or there is none."""
+        reading = not (self._paused or self._unclaimed)
+        if reading is self._reading or self._aborted or self.state is State.CLOSED:
+            return
+        self._reading = reading
+        socket = IPushProducer(self.transport)
+        if reading:
+            socket.resumeProducing()
+        else:
+            socket.pauseProducing()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
+from urllib.parse import quote
 
 import attrs
 from hyperlink import EncodedURL
@@ -73,6 +74,9 @@ _NOT_FORWARDED: Final = HOP_BY_HOP | {
 }
 _NOT_FORWARDED_BEGINNINGS: Final = (b"proxy-", b"x-forwarded-", b"sec-")
 
+_NOT_FOR_ACCOUNTS: Final = HOP_BY_HOP | {b"content-length"}
+"""How a request is framed is not for `headers` of an account to say: upstream would read another body than was sent."""
+
 _NOT_RETURNED: Final = HOP_BY_HOP | {
     # the proxy's own affair with each side
     b"content-length",
@@ -89,6 +93,10 @@ _NOT_RETURNED: Final = HOP_BY_HOP | {
     b"report-to",
 }
 _NOT_RETURNED_BEGINNINGS: Final = (b"proxy-", b"access-control-")
+_URI_LETTERS: Final = "!$&'()*+,-./:;=?@_~%"
+"""What may stand in a path or query (RFC 3986) beside letters and digits; % since the text is encoded already."""
+MAX_REMEMBERED_QUERY_BYTES: Final = 128
+"""Clients send the same few short queries over and over; a long one is a stranger's, and not worth the memory."""
 _GZIP: Final = frozenset({b"gzip", b"x-gzip"})
 
 
@@ -109,21 +117,24 @@ class SettledURL(EncodedURL):
         return self._text
 
     @classmethod
-    def settle(cls, url: EncodedURL) -> SettledURL:
-        """Settle an URL."""
-        uri = url.to_uri()
-        settled = cls(uri.scheme, uri.host, uri.path, uri.query, uri.fragment, uri.port, uri.rooted, uri.userinfo)
-        settled._text = uri.to_text()
+    def settle(cls, base: EncodedURL, path: Sequence[str], query: bytes) -> SettledURL:
+        """The URL below `base`. What no URI may hold is percent-encoded, byte by byte; all else stays as it is."""
+        text = quote(base.child(*path).to_text(), safe=_URI_LETTERS + "[]")
+        if query:
+            text += "?" + quote(query, safe=_URI_LETTERS)
+        url = EncodedURL.from_text(text)
+        settled = cls(url.scheme, url.host, url.path, url.query, url.fragment, url.port, url.rooted, url.userinfo)
+        settled._text = text
         return settled
 
 
-@lru_cache(maxsize=1024)
+_settle: Final = lru_cache(maxsize=256)(SettledURL.settle)
+
+
 def url_for(account: Account, operation: Operation, query: bytes) -> SettledURL:
     """Where an operation is asked of an account, with the client's query."""
-    url = account.base_url.child(*PROVIDERS[account.provider].paths[operation])
-    if query:
-        url = url.replace(query=EncodedURL.from_text("?" + query.decode("latin-1")).query)
-    return SettledURL.settle(url)
+    settle = _settle if len(query) <= MAX_REMEMBERED_QUERY_BYTES else SettledURL.settle
+    return settle(account.base_url, PROVIDERS[account.provider].paths[operation], query)
 
 
 def outgoing_headers(client: Sequence[Line], account: Account, user_agent: bytes) -> HeaderLines:
@@ -133,6 +144,8 @@ def outgoing_headers(client: Sequence[Line], account: Account, user_agent: bytes
     """
     named = _named_by_connection(client)
     own = {name.lower().encode("ascii"): value.encode() for name, value in account.headers.items()}
+    for name in _NOT_FOR_ACCOUNTS & own.keys():
+        del own[name]
     key = account.key.reveal().encode()
     if account.bearer:
         own.setdefault(b"authorization", b"Bearer " + key)

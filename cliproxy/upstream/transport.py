@@ -19,11 +19,10 @@ from OpenSSL.SSL import Error as SSLError
 from service_identity import VerificationError
 from treq.client import HTTPClient
 from treq.cookies import IndexableCookieJar
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
 from twisted.internet.error import TimeoutError as ConnectTimeout
-from twisted.internet.interfaces import IConsumer, IProtocol, IPushProducer, IReactorTime
-from twisted.internet.protocol import Protocol
+from twisted.internet.interfaces import IConsumer, IProtocol, IReactorTime
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseFailed, ResponseNeverReceived
 from twisted.web.http_headers import Headers
@@ -68,10 +67,6 @@ class Answer:
         """Hand the body to `receiver`, as `IResponse.deliverBody` does."""
         self._response.deliverBody(receiver)
 
-    def abandon(self) -> None:
-        """Nobody wants the body: cut the connection."""
-        self._response.deliverBody(_Unwanted())
-
     @property
     def length(self) -> int | None:
         """Of the body in bytes, where the head names it."""
@@ -87,13 +82,8 @@ class Retiring(Seam):
         """Keep none any longer than the request it carries."""
 
 
-class _Unwanted(Protocol):
-    def connectionMade(self) -> None:
-        IPushProducer(self.transport).stopProducing()
-
-
 class Transport:
-    """Sends requests. State: an agent for each way out that was used."""
+    """Sends requests. State: an agent for each way out that was used, and whether they may keep connections."""
 
     def __init__(self, clock: IReactorTime, make_agent: AgentMaker, first_byte_seconds: float) -> None:
         self._clock = clock
@@ -101,6 +91,7 @@ class Transport:
         self._first_byte_seconds = first_byte_seconds
         self._clients: dict[Way, HTTPClient] = {}
         self._agents: list[IAgent] = []
+        self._retired = False
         self._cookies = NoCookies()
 
     def send(self, outgoing: Outgoing) -> Deferred[Answer]:
@@ -120,21 +111,50 @@ class Transport:
         )
         asked.addTimeout(self._first_byte_seconds, self._clock, _silent)
         host = outgoing.url.host
-        return cast("Deferred[IResponse]", asked).addCallbacks(_answer, lambda failure: _ours(failure, host))
+        answered = cast("Deferred[IResponse]", asked).addCallbacks(_answer, lambda failure: _ours(failure, host))
+        return _cancellable(answered)
 
     def retire(self) -> None:
         """Keep no connection any longer than the request it carries."""
+        self._retired = True
         for agent in self._agents:
-            if isinstance(agent, Retiring):
-                agent.retire()
+            _retire(agent)
 
     def _client(self, way: Way) -> HTTPClient:
         client = self._clients.get(way)
         if client is None:
             agent = self._make_agent(way)
             self._agents.append(agent)
+            if self._retired:  # by an exchange that goes on, and now tries another credential
+                _retire(agent)
             client = self._clients[way] = HTTPClient(UndecodedAgent(agent), self._cookies, BytesProducer)
         return client
+
+
+def _retire(agent: IAgent) -> None:
+    if isinstance(agent, Retiring):
+        agent.retire()
+
+
+def _cancellable(answered: Deferred[Answer]) -> Deferred[Answer]:
+    """The same, but what ends because it was cancelled ends as cancelled.
+
+    Twisted's endpoints end a cancelled look-up as a failed one, and a cancelled connect with an error of its own.
+    """
+
+    cancelled = False
+
+    def cancel(_: Deferred[Answer]) -> None:
+        nonlocal cancelled
+        cancelled = True
+        answered.cancel()
+
+    def failed(failure: Failure) -> None:
+        cancellable.errback(CancelledError() if cancelled else failure)
+
+    cancellable: Deferred[Answer] = Deferred(cancel)
+    answered.addCallbacks(cancellable.callback, failed)
+    return cancellable
 
 
 def _silent(_: object, seconds: float) -> _Response:
@@ -143,6 +163,7 @@ def _silent(_: object, seconds: float) -> _Response:
 
 def _answer(response: IResponse) -> Answer:
     headers = response.headers
+    headers.removeHeader(b"Content-Encoding")  # treq leaves an empty one where there was none
     veiled = headers.getRawHeaders(VEILED)
     if veiled:
         headers.setRawHeaders(b"Content-Encoding", veiled)
@@ -239,4 +260,6 @@ def _veil(response: IResponse) -> IResponse:
     if coding:
         response.headers.setRawHeaders(VEILED, coding)
         response.headers.removeHeader(b"Content-Encoding")
+    else:
+        response.headers.removeHeader(VEILED)
     return response

@@ -1,34 +1,25 @@
-"""Tunnels through proxies: both handshakes byte by byte, the endpoint on memory transports, TLS on real sockets."""
+"""Tunnels through proxies: the endpoint on memory transports, then TLS on real sockets."""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from itertools import pairwise
-from typing import ParamSpec, Protocol, cast
+from typing import Protocol, cast
 
 import attrs
 import pytest
-import pytest_twisted
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet import protocol
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import CancelledError, Deferred, gatherResults, maybeDeferred
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint, wrapClientTLS, wrapServerTLS
+from twisted.internet.endpoints import TCP4ClientEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost, NoProtocol
 from twisted.internet.interfaces import (
     IHalfCloseableProtocol,
     IHandshakeListener,
     IProtocol,
-    IProtocolFactory,
     IStreamClientEndpoint,
-    IStreamServerEndpoint,
 )
 from twisted.internet.protocol import Factory
 from twisted.internet.ssl import Certificate, PrivateCertificate, optionsForClientTLS
@@ -40,323 +31,29 @@ from zope.interface.verify import verifyObject
 
 from cliproxy.config.schema import Proxy, ProxyScheme
 from cliproxy.errors import Unreachable
-from cliproxy.secret import Secret
-from cliproxy.upstream.tunnels import (
-    HEAD_LIMIT_BYTES,
-    ConnectHandshake,
-    Handshake,
-    Socks5Handshake,
-    TunnelEndpoint,
-    through,
+from cliproxy.upstream.handshakes import ConnectHandshake, Handshake
+from cliproxy.upstream.tunnels import TunnelEndpoint, through
+from tests.support.upstream import (
+    ANSWERS,
+    BOUND,
+    HANDSHAKES,
+    HOST,
+    OLD_CERTIFICATE_OBJECTS,
+    OPENED,
+    PASSWORD,
+    PATIENCE_SECONDS,
+    USER,
+    connect_handshake,
+    factory_of,
+    listen,
+    on_the_reactor,
+    port_of,
+    socks_handshake,
+    talk,
+    throwaway_certificate,
 )
 
-HOST = "api.example"
-USER, PASSWORD = Secret("a-user-with-a-name"), Secret("hunter2-hunter2-hunter2")
-OPENED = b"HTTP/1.1 200 Connection established\r\nVia: 1.1 proxy\r\n\r\n"
 PROXY_ADDRESS = IPv4Address("TCP", "127.0.0.1", 3128)
-GREETED, BOUND = b"\x05\x00", b"\x05\x00\x00\x01\x7f\x00\x00\x01\x1f\x90"
-
-
-def connect_handshake() -> Handshake:
-    return ConnectHandshake(HOST, 443, USER, PASSWORD)
-
-
-def socks_handshake() -> Handshake:
-    return Socks5Handshake(HOST, 443, USER, PASSWORD)
-
-
-@attrs.frozen
-class Outcome:
-    """How a talk with a proxy ended: what was sent, what was left over, and why it was refused, if it was."""
-
-    done: bool
-    sent: bytes = b""
-    rest: bytes = b""
-    refusal: str | None = None
-
-
-def talk(handshake: Handshake, pieces: list[bytes]) -> Outcome:
-    """Feed the pieces as the endpoint would: until the end of the handshake, the remainder being the rest."""
-    sent = handshake.begin()
-    for number, piece in enumerate(pieces):
-        try:
-            sent += handshake.feed(piece)
-        except Unreachable as refusal:
-            return Outcome(done=handshake.done, refusal=refusal.message)
-        if handshake.done:
-            return Outcome(done=True, sent=sent, rest=handshake.rest + b"".join(pieces[number + 1 :]))
-    return Outcome(done=handshake.done, sent=sent, rest=handshake.rest)
-
-
-def refusal_of(handshake: Handshake, answer: bytes) -> str:
-    refusal = talk(handshake, [answer]).refusal
-    assert refusal is not None
-    return refusal
-
-
-# -- CONNECT ------------------------------------------------------------------------------------------------------
-
-
-def test_connect_asks_for_the_authority_and_says_who_asks() -> None:
-    assert ConnectHandshake(HOST, 443).begin() == (
-        b"CONNECT api.example:443 HTTP/1.1\r\nHost: api.example:443\r\nUser-Agent: cliproxy\r\n\r\n"
-    )
-
-
-def test_connect_sends_basic_credentials_in_utf_8() -> None:
-    request = ConnectHandshake(HOST, 443, Secret("jörg"), Secret("pä:ss")).begin()
-    assert b"\r\nProxy-Authorization: Basic " + base64.b64encode("jörg:pä:ss".encode()) + b"\r\n\r\n" in request
-
-
-def test_connect_sends_a_user_name_without_a_password() -> None:
-    assert base64.b64encode(b"token:") in ConnectHandshake(HOST, 443, Secret("token")).begin()
-
-
-def test_connect_puts_an_ipv6_host_in_brackets() -> None:
-    assert ConnectHandshake("::1", 8443).begin().startswith(b"CONNECT [::1]:8443 HTTP/1.1\r\nHost: [::1]:8443\r\n")
-
-
-def test_connect_cannot_carry_a_user_name_with_a_colon() -> None:
-    with pytest.raises(Unreachable, match="colon"):
-        ConnectHandshake(HOST, 443, Secret("a:b"), PASSWORD)
-
-
-def test_connect_takes_no_user_agent_that_would_break_the_request() -> None:
-    with pytest.raises(ValueError, match="printable ASCII"):
-        ConnectHandshake(HOST, 443, user_agent="a\r\nX-Evil: b")
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        pytest.param(OPENED, id="usual"),
-        pytest.param(b"HTTP/1.0 200\r\n\r\n", id="no reason"),
-        pytest.param(b"HTTP/1.1 204 \r\n\r\n", id="another 2xx"),
-        pytest.param(b"HTTP/1.1 200 OK\nVia: x\n\n", id="bare LF"),
-        pytest.param(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Wait\r\nA: b\r\n\r\n" + OPENED, id="interim answers"),
-        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", id="a length that means nothing"),
-    ],
-)
-def test_connect_opens_on_a_2xx_and_leaves_what_follows(answer: bytes) -> None:
-    outcome = talk(ConnectHandshake(HOST, 443), [answer + b"\x16\x03hello\r\n\r\n"])
-    assert (outcome.done, outcome.rest) == (True, b"\x16\x03hello\r\n\r\n")
-
-
-def test_connect_tells_status_and_reason_of_a_refusal_and_ignores_its_body() -> None:
-    refusal = refusal_of(ConnectHandshake(HOST, 443), b"HTTP/1.1 403 Forbidden\r\n\r\n<html>no</html>")
-    assert refusal == "The proxy refused a tunnel to api.example:443: it answered 403 Forbidden."
-
-
-def test_connect_names_a_407_as_a_wish_for_credentials() -> None:
-    answer = b"HTTP/1.1 407 Proxy Authentication Required\r\n"
-    assert refusal_of(ConnectHandshake(HOST, 443), answer) == (
-        "The proxy wants credentials: it answered 407 Proxy Authentication Required."
-    )
-
-
-def test_connect_says_when_the_credentials_given_were_not_taken() -> None:
-    assert "did not take those it was given" in refusal_of(connect_handshake(), b"HTTP/1.1 407 No\r\n")
-
-
-def test_connect_shows_a_long_reason_only_in_part() -> None:
-    assert len(refusal_of(connect_handshake(), b"HTTP/1.1 500 " + b"x" * 5000 + b"\r\n")) < 250
-
-
-@pytest.mark.parametrize(
-    "line",
-    [b"", b"SSH-2.0-x", b"HTTP/2 200", b"HTTP/1.1 20", b"HTTP/1.1  200 OK", b"HTTP/1.1 200OK", b"HTTP/1.1 200 a\rb"],
-)
-def test_connect_refuses_a_status_line_that_is_not_http(line: bytes) -> None:
-    assert "not HTTP/1" in refusal_of(connect_handshake(), line + b"\r\n")
-
-
-def test_connect_takes_a_head_of_just_the_limit() -> None:
-    start, end = b"HTTP/1.1 200 OK\r\nA: ", b"\r\n\r\n"
-    answer = start + b"x" * (HEAD_LIMIT_BYTES - len(start) - len(end)) + end
-    assert talk(connect_handshake(), [answer + b"rest"]).rest == b"rest"
-    assert "16384 bytes" in refusal_of(connect_handshake(), answer.replace(b"A: ", b"A: x"))
-
-
-def test_connect_counts_interim_answers_toward_the_limit() -> None:
-    assert "16384 bytes" in refusal_of(connect_handshake(), b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)
-
-
-# -- SOCKS5 -------------------------------------------------------------------------------------------------------
-
-
-def test_socks_without_credentials_offers_no_way_to_sign_in() -> None:
-    assert Socks5Handshake(HOST, 443).begin() == b"\x05\x01\x00"
-
-
-def test_socks_with_credentials_offers_both_ways() -> None:
-    assert socks_handshake().begin() == b"\x05\x02\x00\x02"
-
-
-@pytest.mark.parametrize(
-    ("host", "address"),
-    [
-        (HOST, b"\x03\x0bapi.example"),
-        ("192.0.2.7", b"\x01\xc0\x00\x02\x07"),
-        ("2001:db8::1", b"\x04\x20\x01\x0d\xb8" + bytes(11) + b"\x01"),
-    ],
-)
-def test_socks_asks_by_name_or_by_address(host: str, address: bytes) -> None:
-    handshake = Socks5Handshake(host, 443)
-    assert handshake.feed(GREETED) == b"\x05\x01\x00" + address + b"\x01\xbb"
-
-
-def test_socks_signs_in_when_the_proxy_chooses_so() -> None:
-    handshake = Socks5Handshake(HOST, 443, Secret("jörg"), Secret("pw"))
-    assert handshake.feed(b"\x05\x02") == b"\x01\x05j\xc3\xb6rg\x02pw"
-    assert handshake.feed(b"\x01\x00").startswith(b"\x05\x01\x00\x03")
-
-
-def test_socks_asks_at_once_when_the_proxy_needs_no_sign_in() -> None:
-    assert socks_handshake().feed(GREETED).startswith(b"\x05\x01\x00\x03")
-
-
-@pytest.mark.parametrize(
-    "bound",
-    [BOUND, b"\x05\x00\x00\x03\x05abcde\x00\x50", b"\x05\x00\x00\x03\x00\x00\x00", b"\x05\x00\x00\x04" + bytes(18)],
-    ids=["IPv4", "name", "empty name", "IPv6"],
-)
-def test_socks_opens_after_any_bound_address_and_leaves_what_follows(bound: bytes) -> None:
-    outcome = talk(Socks5Handshake(HOST, 443), [GREETED, bound + b"\x16\x03hello"])
-    assert (outcome.done, outcome.rest) == (True, b"\x16\x03hello")
-
-
-@pytest.mark.parametrize(
-    ("code", "words"),
-    [
-        (1, "general failure"),
-        (2, "not allowed by its rules"),
-        (3, "network unreachable"),
-        (4, "host unreachable"),
-        (5, "connection refused"),
-        (6, "time to live expired"),
-        (7, "command not supported"),
-        (8, "address type not supported"),
-        (9, "a code that SOCKS5 does not define"),
-        (255, "a code that SOCKS5 does not define"),
-    ],
-)
-def test_socks_tells_every_failure_in_words(code: int, words: str) -> None:
-    refusal = refusal_of(Socks5Handshake(HOST, 443), GREETED + bytes([5, code]))
-    assert refusal == f"The SOCKS proxy did not connect to api.example port 443: {words} ({code})."
-
-
-@pytest.mark.parametrize(
-    ("answer", "words"),
-    [
-        (b"HTTP/1.1 400 Bad Request", "does not speak SOCKS5: it answered with version 72"),
-        (b"\x04\x00", "does not speak SOCKS5: it answered with version 4"),
-        (b"\x05\xff", "does not take a user name and password"),
-        (b"\x05\x01", "a way to sign in that was not offered: 1"),
-        (b"\x05\x02\x01\x01", "refused the credentials"),
-        (b"\x05\x02\x05\x00", "answered the sign-in with version 5"),
-        (GREETED + b"\x04\x00", "replied with version 4"),
-        (GREETED + b"\x05\x00\x01\x01", "reserved byte"),
-        (GREETED + b"\x05\x00\x00\x02", "unknown type 2"),
-    ],
-)
-def test_socks_refuses_what_the_protocol_does_not_allow(answer: bytes, words: str) -> None:
-    assert words in refusal_of(socks_handshake(), answer)
-
-
-@pytest.mark.parametrize(
-    ("answer", "words"), [(b"\x05\xff", "wants credentials"), (b"\x05\x02", "that was not offered: 2")]
-)
-def test_socks_without_credentials_cannot_sign_in(answer: bytes, words: str) -> None:
-    assert words in refusal_of(Socks5Handshake(HOST, 443), answer)
-
-
-def test_socks_carries_credentials_of_255_bytes_and_no_more() -> None:
-    assert len(Socks5Handshake(HOST, 443, Secret("u" * 255), Secret("p" * 255)).feed(b"\x05\x02")) == 3 + 2 * 255
-    with pytest.raises(Unreachable, match="up to 255 bytes"):
-        Socks5Handshake(HOST, 443, Secret("u"), Secret("ü" * 128))
-
-
-# -- both ---------------------------------------------------------------------------------------------------------
-
-BOTH = pytest.mark.parametrize("handshake_type", [ConnectHandshake, Socks5Handshake])
-
-
-@BOTH
-@pytest.mark.parametrize(
-    ("host", "port", "words"),
-    [
-        ("", 443, "empty"),
-        ("x" * 256, 443, "longer than 255 bytes"),
-        ("a\r\nX-Evil: b", 443, "not a host name"),
-        ("bücher.example", 443, "not a host name"),
-        ("[::1]", 443, "not a host name"),
-        ("fe80::1%eth0", 443, "network interface"),
-        (HOST, 0, "between 1 and 65535"),
-        (HOST, 65536, "between 1 and 65535"),
-    ],
-)
-def test_a_target_that_cannot_be_sent_is_refused_at_once(
-    handshake_type: type[ConnectHandshake | Socks5Handshake], host: str, port: int, words: str
-) -> None:
-    with pytest.raises(Unreachable, match=words):
-        handshake_type(host, port)
-
-
-@BOTH
-def test_credentials_that_are_not_unicode_raise_nothing(
-    handshake_type: type[ConnectHandshake | Socks5Handshake],
-) -> None:
-    handshake = handshake_type(HOST, 443, Secret("\ud800"), Secret("\udcff"))
-    assert handshake.begin() + handshake.feed(b"")
-
-
-@BOTH
-def test_a_handshake_does_not_print_its_credentials(handshake_type: type[ConnectHandshake | Socks5Handshake]) -> None:
-    shown = repr(handshake_type(HOST, 443, USER, PASSWORD))
-    assert USER.reveal() not in shown
-    assert PASSWORD.reveal() not in shown
-
-
-HANDSHAKES = st.sampled_from([connect_handshake, socks_handshake])
-ANSWERS = st.one_of(
-    st.binary(max_size=64),
-    st.sampled_from(
-        [
-            OPENED,
-            OPENED.replace(b"\r", b""),
-            b"HTTP/1.1 100 Continue\r\n\r\n" + OPENED,
-            b"HTTP/1.1 407 No\r\n\r\nbody",
-            b"HTTP/1.1 200 OK\r\nA: " + b"x" * HEAD_LIMIT_BYTES,
-            GREETED + BOUND,
-            b"\x05\x02\x01\x00" + BOUND,
-            b"\x05\x02\x01\x01",
-            GREETED + b"\x05\x05",
-            GREETED + b"\x05\x00\x00\x03\x03abc\x00\x50",
-        ]
-    ).flatmap(lambda answer: st.binary(max_size=8).map(answer.__add__)),
-)
-
-
-@given(HANDSHAKES, ANSWERS, st.lists(st.integers(0, 100)))
-def test_however_an_answer_is_split_it_means_the_same(
-    handshakes: Callable[[], Handshake], answer: bytes, cuts: list[int]
-) -> None:
-    edges = [0, *sorted(min(cut, len(answer)) for cut in cuts), len(answer)]
-    pieces = [answer[start:end] for start, end in pairwise(edges)]
-    whole = talk(handshakes(), [answer])
-    assert talk(handshakes(), pieces) == whole
-    assert talk(handshakes(), [bytes([byte]) for byte in answer]) == whole
-
-
-@given(HANDSHAKES, st.lists(ANSWERS))
-def test_no_answer_raises_anything_but_a_refusal_and_none_follows_it(
-    handshakes: Callable[[], Handshake], pieces: list[bytes]
-) -> None:
-    handshake = handshakes()
-    outcome = talk(handshake, pieces)
-    if outcome.refusal is not None:
-        assert PASSWORD.reveal() not in outcome.refusal
-        assert (handshake.feed(OPENED + GREETED + BOUND), handshake.done, handshake.rest) == (b"", False, b"")
 
 
 # -- the endpoint, on memory transports ---------------------------------------------------------------------------
@@ -408,12 +105,8 @@ class Wire(Protocol):
     def connectionLost(self, reason: Failure) -> None: ...
 
 
-def factory_of(build: Callable[[], protocol.Protocol]) -> IProtocolFactory:
-    return cast(IProtocolFactory, Factory.forProtocol(build))
-
-
 def connect(endpoint: IStreamClientEndpoint, inner: protocol.Protocol) -> Deferred[IProtocol]:
-    return cast(TunnelEndpoint, endpoint).connect(factory_of(lambda: inner))
+    return endpoint.connect(factory_of(lambda: inner))
 
 
 class Dialled:
@@ -429,9 +122,9 @@ class Dialled:
         self.inner = inner or Recorder()
         self.results: list[object] = []
         self.transport = StringTransport()
-        outer = cast(IStreamClientEndpoint, TCP4ClientEndpoint(self.reactor, "127.0.0.1", 3128))
+        outer = TCP4ClientEndpoint(self.reactor, "127.0.0.1", 3128)
         self.factory = factory or Factory.forProtocol(lambda: self.inner)
-        self.deferred = TunnelEndpoint(outer, handshakes).connect(cast(IProtocolFactory, self.factory))
+        self.deferred = TunnelEndpoint(outer, handshakes).connect(self.factory)
         self.deferred.addBoth(self.results.append)
 
     def arrive(self) -> Dialled:
@@ -632,7 +325,7 @@ def test_whatever_the_proxy_says_every_attempt_ends(handshakes: Callable[[], Han
 def test_the_scheme_of_the_proxy_picks_the_handshake(scheme: ProxyScheme, first: bytes) -> None:
     reactor, transport = MemoryReactorClock(), StringTransport()
     proxy = Proxy(scheme, "proxy.example", 3128, USER, PASSWORD)
-    outer = cast(IStreamClientEndpoint, TCP4ClientEndpoint(reactor, "127.0.0.1", 3128))
+    outer = TCP4ClientEndpoint(reactor, "127.0.0.1", 3128)
     endpoint = through(proxy, outer, HOST, 443)
     assert verifyObject(IStreamClientEndpoint, endpoint)
     connect(endpoint, Recorder())
@@ -641,36 +334,6 @@ def test_the_scheme_of_the_proxy_picks_the_handshake(scheme: ProxyScheme, first:
 
 
 # -- TLS through tunnels, on real sockets -------------------------------------------------------------------------
-
-
-PATIENCE_SECONDS = 10.0
-"""A handshake takes milliseconds; a test that hangs should say so."""
-OLD_CERTIFICATE_OBJECTS = pytest.mark.filterwarnings("ignore:Passing pyOpenSSL:DeprecationWarning")
-"""Twisted 26.10 hands a server's certificate to pyOpenSSL in a form that pyOpenSSL has since deprecated."""
-
-P = ParamSpec("P")
-on_the_reactor: Callable[[Callable[P, Coroutine[object, object, None]]], Callable[P, Deferred[None]]] = (
-    pytest_twisted.ensureDeferred
-)
-
-
-def throwaway_certificate(name: str) -> PrivateCertificate:
-    """Self-signed for an hour."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = certificate.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return cast(PrivateCertificate, PrivateCertificate.loadPEM(pem))
 
 
 class Relay(protocol.Protocol):
@@ -754,22 +417,6 @@ class Network:
     legs: list[ForwardProxy]
 
 
-class Door(Protocol):
-    """A listening port."""
-
-    def getHost(self) -> IPv4Address: ...
-    def stopListening(self) -> Deferred[None] | None: ...
-
-
-async def listen(factory: IProtocolFactory, certificate: PrivateCertificate | None) -> Door:
-    from twisted.internet import reactor
-
-    endpoint = cast(IStreamServerEndpoint, TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1"))
-    if certificate is not None:
-        endpoint = wrapServerTLS(certificate.options(), endpoint)
-    return cast(Door, await cast(TCP4ServerEndpoint, endpoint).listen(factory))
-
-
 @asynccontextmanager
 async def network(scheme: ProxyScheme, trusted: PrivateCertificate | None = None) -> AsyncIterator[Network]:
     """Listens while it is entered. `trusted` stands in for the proxy's own certificate in the client's eyes."""
@@ -780,12 +427,12 @@ async def network(scheme: ProxyScheme, trusted: PrivateCertificate | None = None
     legs: list[ForwardProxy] = []
 
     def leg() -> ForwardProxy:
-        legs.append(ForwardProxy(TCP4ClientEndpoint(reactor, "127.0.0.1", upstream.getHost().port)))
+        legs.append(ForwardProxy(TCP4ClientEndpoint(reactor, "127.0.0.1", port_of(upstream))))
         return legs[-1]
 
     proxy = await listen(factory_of(leg), proxy_certificate if scheme == "https" else None)
-    port = proxy.getHost().port
-    outer = cast(IStreamClientEndpoint, TCP4ClientEndpoint(reactor, "127.0.0.1", port))
+    port = port_of(proxy)
+    outer: IStreamClientEndpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", port)
     if scheme == "https":
         outer = wrapClientTLS(optionsForClientTLS("proxy.example", trusted or proxy_certificate), outer)
     way = through(Proxy(scheme, "127.0.0.1", port), outer, "up.example", 443)
