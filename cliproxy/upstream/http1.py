@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum, auto
+from typing import Final
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -25,6 +26,9 @@ from zope.interface import implementer
 
 from cliproxy.upstream.answers import AnswerParser, Garbage, Head
 from cliproxy.upstream.headers import HeaderLines
+
+MAX_SURELY_SENT_BYTES: Final = 64 * 1024
+"""A request of this size is with the upstream's kernel by the time that an answer comes, whoever reads it."""
 
 
 class State(Enum):
@@ -124,6 +128,7 @@ class Http1Connection(Protocol):
         self._secure = secure
         self._on_idle = on_idle
         self._on_closed = on_closed
+        self._asked_bytes = 0
         self._parser = AnswerParser()
         self._answer: Deferred[IResponse] | None = None
         self._receiver: IProtocol | None = None
@@ -148,6 +153,7 @@ class Http1Connection(Protocol):
         self.state = State.ASKED
         self._parser = AnswerParser(bodyless)
         self._answer = Deferred(self._forget_answer)
+        self._asked_bytes = len(body)
         self.transport.writeSequence([head, body])
         return self._answer
 
@@ -279,13 +285,23 @@ class Http1Connection(Protocol):
         self._receiver = None
         if self._body_transport is not None:
             self._body_transport.let_go()
-        if self._parser.whole and self._parser.reusable and not self._aborted and self.state is State.ANSWERED:
+        if self._may_be_reused() and not self._aborted and self.state is State.ANSWERED:
             self._paused = False
             self._read_or_rest()
             self.state = State.IDLE
             self._on_idle(self)
         else:
             self.abort()
+
+    def _may_be_reused(self) -> bool:
+        """Whether the connection is clean.
+
+        An error may come before the request's body was read. What of a large one is still to be written then follows
+        on the connection, and an upstream that does not expect it would take it for the next request.
+        """
+        head = self._parser.head
+        early = head is not None and head.status >= 400 and self._asked_bytes > MAX_SURELY_SENT_BYTES
+        return self._parser.whole and self._parser.reusable and not early
 
     def _read_or_rest(self) -> None:
         """Read the socket, unless the receiver has paused or there is none."""
