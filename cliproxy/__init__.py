@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime, IStreamServerEndpoint
 
     from cliproxy.config.schema import Config
-    from cliproxy.service import Daemon
+    from cliproxy.daemon import Daemon
     from cliproxy.web.site import Doors
 
 __version__: Final = "0.1.0"
@@ -35,14 +35,14 @@ def service(
 
     Raises `ConfigUnreadable` or `ConfigInvalid`. Two of them in one reactor share nothing.
     """
-    from cliproxy.service import Daemon
+    from cliproxy.daemon import Daemon
 
     return Daemon(_configuration(config), reactor, endpoints)
 
 
 def resource(config: Config | str | PathLike[str] | None, reactor: IReactorTime) -> Doors:
     """The HTTP API alone as an `IResource`, for a program that needs no orderly end of what is under way."""
-    from cliproxy.service import House
+    from cliproxy.daemon import House
 
     return House(_configuration(config), reactor).doors
 

@@ -21,6 +21,7 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
 )
 from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.web.server import Site
 from zope.interface import implementer
@@ -89,12 +90,11 @@ class Listeners(Service):
 
     _log: ClassVar[Logger] = Logger()
 
-    def __init__(self, endpoints: Sequence[IStreamServerEndpoint], site: Site, scheme: str) -> None:
+    def __init__(self, endpoints: Sequence[IStreamServerEndpoint], site: Site) -> None:
         self.listening: Deferred[list[str]] = Deferred()
         """Fires with the URLs once all are open; fails with `CannotListen`. Another one after each stop."""
         self._endpoints = endpoints
         self._site = site
-        self._scheme = scheme
         self._ports: list[IListeningPort] = []
         self._begun = False
 
@@ -122,7 +122,7 @@ class Listeners(Service):
 
     def _opened(self, port: IListeningPort) -> str:
         self._ports.append(port)
-        url = _url(self._scheme, port)
+        url = _url(port)
         self._log.info("listening at {url}", url=url)
         return url
 
@@ -144,7 +144,9 @@ def _place(error: CannotListenError) -> str:
     return f"{error.interface or '*'} port {error.port}"
 
 
-def _url(scheme: str, port: IListeningPort) -> str:
+def _url(port: IListeningPort) -> str:
+    # An endpoint with TLS wraps the factory, whichever way it was described.
+    scheme = "https" if isinstance(getattr(port, "factory", None), TLSMemoryBIOFactory) else "http"
     address = port.getHost()
     if isinstance(address, UNIXAddress):
         return f"unix:{os.fsdecode(address.name or b'')}"

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar, NoReturn, cast
 
 import attrs
@@ -30,8 +30,8 @@ from cliproxy.config.watcher import Reading, Watcher
 from cliproxy.observe import logs
 
 if TYPE_CHECKING:
+    from cliproxy.daemon import Daemon
     from cliproxy.demo.settings import DemoSettings
-    from cliproxy.service import Daemon
 
 
 class Options(usage.Options):
@@ -113,8 +113,8 @@ class Program(MultiService):
         self._watcher.reload().addCallback(lambda _: systemd.notify(systemd.READY))
 
     def _make_daemon(self, config: Config, listen: list[str]) -> Daemon:
+        from cliproxy.daemon import Daemon
         from cliproxy.listening import CannotListen, configured_endpoint, described_endpoint
-        from cliproxy.service import Daemon
 
         try:
             endpoints = [described_endpoint(self._reactor, text) for text in listen]
@@ -162,6 +162,7 @@ class Signals(Service):
     def __init__(self, reactor: IReactorCore, reload: Callable[[], None]) -> None:
         self._reactor = reactor
         self._reload = reload
+        self._stopping = False
 
     def startService(self) -> None:
         """Take the signals once the reactor runs, since it takes them itself when it begins to."""
@@ -170,9 +171,15 @@ class Signals(Service):
 
     def _take(self) -> None:
         from_signal = cast(IReactorFromThreads, self._reactor).callFromThread
-        signal.signal(signal.SIGTERM, lambda *_: from_signal(self._reactor.stop))
+        signal.signal(signal.SIGTERM, lambda *_: from_signal(self._stop))
         if hasattr(signal, "SIGHUP"):
             signal.signal(signal.SIGHUP, lambda *_: from_signal(self._reload))
+
+    def _stop(self) -> None:
+        """Stop the reactor; asked a second time, while what is under way ends, it would raise."""
+        if not self._stopping:
+            self._stopping = True
+            self._reactor.stop()
 
 
 def _load_or_exit(path: str | None) -> Loaded:
@@ -213,9 +220,9 @@ def run_program(path: str | None, listen: list[str], demo: bool, log_format: str
     from twisted.internet import reactor
 
     program = Program(path, listen, demo, reactor)
-    config = program.daemon.house.config
-    program.daemon.listeners.listening.addCallback(_greet, config)
-    _run(reactor, program, log_format, config.debug)
+    house = program.daemon.house
+    program.daemon.listeners.listening.addCallback(_greet, house.config, house.model_names)
+    _run(reactor, program, log_format, house.config.debug)
 
 
 def run_demo(endpoint: str, settings: DemoSettings) -> None:
@@ -226,7 +233,7 @@ def run_demo(endpoint: str, settings: DemoSettings) -> None:
     from cliproxy.listening import CannotListen, Listeners, described_endpoint
 
     try:
-        listeners = Listeners([described_endpoint(reactor, endpoint)], demo_site(reactor, settings), "http")
+        listeners = Listeners([described_endpoint(reactor, endpoint)], demo_site(reactor, settings))
     except CannotListen as error:
         _exit(str(error))
     failed: list[str] = []
@@ -243,9 +250,13 @@ def _run(reactor: IReactorCore, service: IService, log_format: str, debug: bool)
     service.startService()
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     reactor.run()
+    if getattr(reactor, "_exitSignal", None) == signal.SIGINT:
+        # As twist does: whoever interrupts a shell's loop wants the shell to see it.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
 
 
-def _greet(urls: list[str], config: Config) -> None:
+def _greet(urls: list[str], config: Config, models: Sequence[str]) -> None:
     """Show a newcomer the first request. It holds a key, so it goes to a person's screen, or with the demo, no further.
 
     Under a service manager stdout is a log; who runs the demo there has asked for it.
@@ -253,7 +264,7 @@ def _greet(urls: list[str], config: Config) -> None:
     if not urls or not (config.demo or sys.stdout.isatty()):
         return
     key = config.access.api_keys[0].reveal() if config.access.api_keys else ""
-    model = "demo" if config.demo else "claude-sonnet-4-5"
+    model = "demo" if config.demo or not models else models[0]
     header = f" -H 'x-api-key: {key}'" if key else ""
     sys.stdout.write(
         f"cliproxy {__version__}\n"

@@ -1,4 +1,4 @@
-"""For twistd: `twistd -ny tap/cliproxy.tac`. The configuration is named by CLIPROXY_CONFIG; without it the demo serves."""
+"""For twistd: `twistd -ny tap/cliproxy.tac`. CLIPROXY_CONFIG names the configuration; without it the demo serves."""
 
 from __future__ import annotations
 

@@ -248,19 +248,19 @@ def tcp(reactor: MemoryReactorClock, *ports: int) -> list[IStreamServerEndpoint]
 
 
 def test_all_endpoints_are_opened_and_told(reactor: MemoryReactorClock, site: Site) -> None:
-    listeners = Listeners(tcp(reactor, 8317, 8318), site, "http")
+    listeners = Listeners(tcp(reactor, 8317, 8318), site)
     listeners.startService()
     assert outcome(listeners) == ["http://0.0.0.0:8317", "http://0.0.0.0:8318"]
 
 
 def test_without_endpoints_nothing_is_opened(site: Site) -> None:
-    listeners = Listeners([], site, "http")
+    listeners = Listeners([], site)
     listeners.startService()
     assert outcome(listeners) == []
 
 
 def test_privileged_start_and_start_open_once(reactor: MemoryReactorClock, site: Site) -> None:
-    listeners = Listeners(tcp(reactor, 8317), site, "http")
+    listeners = Listeners(tcp(reactor, 8317), site)
     listeners.privilegedStartService()
     listeners.startService()
     assert len(reactor.tcpServers) == 1
@@ -269,7 +269,7 @@ def test_privileged_start_and_start_open_once(reactor: MemoryReactorClock, site:
 def test_in_a_service_that_runs_already_it_opens_at_once(reactor: MemoryReactorClock, site: Site) -> None:
     parent = MultiService()
     parent.startService()
-    Listeners(tcp(reactor, 8317), site, "http").setServiceParent(parent)
+    Listeners(tcp(reactor, 8317), site).setServiceParent(parent)
     assert len(reactor.tcpServers) == 1
 
 
@@ -284,13 +284,13 @@ def test_in_a_service_that_runs_already_it_opens_at_once(reactor: MemoryReactorC
     ],
 )
 def test_why_nothing_listens_is_one_sentence(site: Site, error: Exception, why: str) -> None:
-    listeners = Listeners([Failing(error)], site, "http")
+    listeners = Listeners([Failing(error)], site)
     listeners.startService()
     assert outcome(listeners) == why
 
 
 def test_two_that_fail_are_told_once(site: Site) -> None:
-    listeners = Listeners([Failing(CannotListen("One.")), Failing(CannotListen("Two."))], site, "http")
+    listeners = Listeners([Failing(CannotListen("One.")), Failing(CannotListen("Two."))], site)
     listeners.startService()
     assert outcome(listeners) == "One."
 
@@ -301,7 +301,7 @@ async def test_listening_ends_with_the_service_and_begins_again_with_it() -> Non
     from twisted.internet import reactor
 
     listeners = Listeners(
-        [described_endpoint(cast(IReactorCore, reactor), "tcp:0:interface=127.0.0.1")], Site(Resource()), "http"
+        [described_endpoint(cast(IReactorCore, reactor), "tcp:0:interface=127.0.0.1")], Site(Resource())
     )
     for _ in range(2):
         listeners.startService()
@@ -321,7 +321,7 @@ async def test_a_port_that_is_taken_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         endpoint = described_endpoint(cast(IReactorCore, reactor), f"tcp:{port}:interface=127.0.0.1")
-        listeners = Listeners([endpoint], Site(Resource()), "http")
+        listeners = Listeners([endpoint], Site(Resource()))
         listeners.startService()
         with pytest.raises(CannotListen) as raised:
             await listeners.listening
@@ -335,7 +335,7 @@ async def test_of_two_the_one_that_opened_is_closed_at_the_end() -> None:
     from twisted.internet import reactor
 
     good = described_endpoint(cast(IReactorCore, reactor), "tcp:0:interface=127.0.0.1")
-    listeners = Listeners([good, Failing(CannotListen("That is no place."))], Site(Resource()), "http")
+    listeners = Listeners([good, Failing(CannotListen("That is no place."))], Site(Resource()))
     listeners.startService()
     with pytest.raises(CannotListen):
         await listeners.listening
@@ -348,7 +348,7 @@ async def test_a_socket_file_is_listened_at_and_named(tmp_path: Path) -> None:
     from twisted.internet import reactor
 
     path = tmp_path / "s"
-    listeners = Listeners([described_endpoint(cast(IReactorCore, reactor), f"unix:{path}")], Site(Resource()), "http")
+    listeners = Listeners([described_endpoint(cast(IReactorCore, reactor), f"unix:{path}")], Site(Resource()))
     listeners.startService()
     assert await listeners.listening == [f"unix:{path}"]
     await listeners.stopService()
@@ -361,7 +361,7 @@ async def test_tls_on_ipv6_is_https_in_brackets(pems: Pems) -> None:
     from twisted.internet import reactor
 
     listening = Listening("::1", 0, Tls(True, pems.cert, pems.key))
-    listeners = Listeners([configured_endpoint(cast(IReactorCore, reactor), listening)], Site(Resource()), "https")
+    listeners = Listeners([configured_endpoint(cast(IReactorCore, reactor), listening)], Site(Resource()))
     listeners.startService()
     (url,) = await listeners.listening
     assert url.startswith("https://[::1]:")

@@ -10,6 +10,7 @@ from enum import Enum
 from io import BytesIO
 from typing import Final, Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -39,6 +40,10 @@ MAX_LENGTH_DIGITS: Final = 18
 
 MAX_STRANGERS_BODY_BYTES: Final = 64 * 1024
 """Of a caller without a key no more is kept; whoever would fill the memory shall need one. It is refused anyway."""
+
+
+LAST_BYTES_SECONDS: Final = 5.0
+"""When the daemon stops and all replies are written: for clients to take what is still on its way to them."""
 
 
 class Guarded(Protocol):
@@ -166,10 +171,22 @@ class LimitedChannel(HTTPChannel):
             self._refuse(UploadTooSlow("The request body stopped arriving before its end."))
         super().timeoutConnection()
 
+    def connectionMade(self) -> None:
+        """The site knows its connections, to close them in order."""
+        self.site.opened(self)
+        super().connectionMade()
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """No deadline outlives the connection."""
         self._disarm()
         super().connectionLost(reason)
+        self.site.closed(self)
+
+    def cut(self) -> None:
+        """Close it whatever is still to be sent."""
+        transport = self.transport
+        assert transport is not None
+        getattr(transport, "abortConnection", transport.loseConnection)()
 
     def _respondToBadRequestAndDisconnect(self) -> None:
         """What Twisted does, with a body and a request id."""
@@ -206,7 +223,42 @@ class LimitedSite(Site):
         super().__init__(doors, parsePOSTFormSubmission=False, timeout=IDLE_SECONDS, reactor=reactor)
         self.doors = doors
         self.body_limit = body_limit
+        self._clock = reactor
+        self._channels: set[LimitedChannel] = set()
+        self._emptied: Deferred[None] | None = None
         self.displayTracebacks = False
+
+    def opened(self, channel: LimitedChannel) -> None:
+        """A client has connected."""
+        self._channels.add(channel)
+
+    def closed(self, channel: LimitedChannel) -> None:
+        """A connection is lost."""
+        self._channels.discard(channel)
+        if not self._channels and self._emptied is not None:
+            emptied, self._emptied = self._emptied, None
+            emptied.callback(None)
+
+    def close(self) -> Deferred[None]:
+        """Close every connection once what was written to it is sent, or cut it; fires when none is left."""
+        emptied: Deferred[None] = Deferred()
+        if not self._channels:
+            emptied.callback(None)
+            return emptied
+        self._emptied = emptied
+        for channel in tuple(self._channels):
+            channel.loseConnection()
+        late = self._clock.callLater(LAST_BYTES_SECONDS, self._cut)
+
+        def closed(_: None) -> None:
+            if late.active():
+                late.cancel()
+
+        return emptied.addCallback(closed)
+
+    def _cut(self) -> None:
+        for channel in tuple(self._channels):
+            channel.cut()
 
     def acceptableProtocols(self) -> list[bytes]:
         """What TLS may negotiate."""

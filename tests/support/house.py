@@ -25,10 +25,10 @@ from twisted.web.server import Site
 from zope.interface import implementer, provider
 
 from cliproxy.config.schema import ClaudeKey, Config, Timeouts
+from cliproxy.daemon import House
 from cliproxy.routing.catalogue import Candidate, CredentialId, ModelName
 from cliproxy.routing.pool import Standing
 from cliproxy.secret import Secret
-from cliproxy.service import House
 from cliproxy.upstream.transport import BytesProducer, Transport
 from cliproxy.web.channel import LimitedSite
 

@@ -14,6 +14,7 @@ from cliproxy.secret import Secret
 from cliproxy.web.channel import (
     HEAD_SECONDS,
     IDLE_SECONDS,
+    LAST_BYTES_SECONDS,
     MAX_HEAD_BYTES,
     MAX_STRANGERS_BODY_BYTES,
     MAX_WASTE_BYTES,
@@ -425,3 +426,26 @@ def test_however_requests_are_split_the_answers_are_the_same(cuts: list[int]) ->
 
 def test_nothing_but_http_1_1_is_offered_to_tls(client: Client) -> None:
     assert client.site.acceptableProtocols() == [b"http/1.1"]
+
+
+# -- closing
+
+
+def test_a_site_without_connections_is_closed_at_once(client: Client) -> None:
+    client.leave()
+    assert client.site.close().called
+
+
+def test_a_site_is_closed_when_its_last_connection_is(client: Client) -> None:
+    closed = client.site.close()
+    assert client.transport.disconnecting
+    assert not closed.called
+    client.leave()
+    assert closed.called
+    assert client.clock.getDelayedCalls() == []
+
+
+def test_a_client_that_does_not_take_its_last_bytes_is_cut(client: Client) -> None:
+    client.site.close()
+    client.clock.advance(LAST_BYTES_SECONDS)
+    assert client.transport.aborted

@@ -51,6 +51,7 @@ class House:
         self._transport = self._make_transport(config.timeouts)
         self._pool = Pool(config.retrying.max_cooldown_seconds)
         self._exchanges = Exchanges(self._provision(config), self._pool, reactor)
+        self._drained = False
         self.doors = Doors(self, Gate(config.access))
 
     def configure(self, config: Config) -> None:
@@ -92,8 +93,16 @@ class House:
 
     # -- for the service
 
+    def open(self) -> None:
+        """Take requests: after a drain with exchanges and connections anew, but what is known of each credential."""
+        if self._drained:
+            self._drained = False
+            self._transport = self._make_transport(self.config.timeouts)
+            self._exchanges = Exchanges(self._provision(self.config), self._pool, self._reactor)
+
     def drain(self) -> Deferred[None]:
         """Take no more requests, let those under way end, and keep no connection upstream."""
+        self._drained = True
         return self._exchanges.drain(self.config.shutdown_grace_seconds).addCallback(lambda _: self._transport.retire())
 
     def _provision(self, config: Config) -> Provision:
@@ -131,8 +140,8 @@ class Daemon(MultiService):
         super().__init__()
         self.house = House(config, reactor)
         self.resource = self.house.doors
-        site = LimitedSite(self.resource, reactor, self.house.body_limit)
-        self.listeners = Listeners(endpoints, site, "https" if config.listening.tls.enable else "http")
+        self._site = LimitedSite(self.resource, reactor, self.house.body_limit)
+        self.listeners = Listeners(endpoints, self._site)
         self.listeners.setServiceParent(self)
 
     def configure(self, config: Config) -> None:
@@ -143,12 +152,14 @@ class Daemon(MultiService):
     def startService(self) -> None:
         """Say what is served, and begin."""
         self.describe()
+        self.house.open()
         super().startService()
 
     def stopService(self) -> Deferred[None]:
-        """Stop listening, then let what is under way end."""
+        """Stop listening, let what is under way end, and let what was written reach the clients."""
         stopped: Deferred[object] = super().stopService()
-        return stopped.addCallback(lambda _: self.house.drain())
+        drained = stopped.addCallback(lambda _: self.house.drain())
+        return drained.addCallback(lambda _: self._site.close())
 
     def describe(self) -> None:
         """One line on what is served."""
