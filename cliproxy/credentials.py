@@ -18,6 +18,11 @@ from cliproxy.upstream.providers import PROVIDERS
 CLAUDE_PATTERN: Final = "claude-*"
 """What a key without `models` serves. A list of names would be out of date with the vendor's next release."""
 CLAUDE_MODELS: Final = (
+    "claude-fable-5-2",
+    "claude-mythos-5-2",
+    "claude-opus-5-5",
+    "claude-sonnet-5-5",
+    "claude-haiku-5-5",
     "claude-opus-5",
     "claude-sonnet-5",
     "claude-opus-4-8",
@@ -25,7 +30,6 @@ CLAUDE_MODELS: Final = (
     "claude-opus-4-6",
     "claude-sonnet-4-6",
     "claude-opus-4-5",
-    "claude-sonnet-4-5",
     "claude-haiku-4-5",
 )
 """What such a key is shown with in the list of models; any other `claude-*` name is served as well."""

@@ -182,13 +182,14 @@ class Exchange:
         try:
             answer = await self._provision.sender.send(self._outgoing(candidate, account))
             if is_trouble(answer.status):
-                return await self._refusal(candidate, answer)
+                return await self._refusal(candidate, account, answer)
             if self._sink.head_sent and not _reply_head(answer).is_stream:
                 await self._squeeze_in(answer)
                 return None
             pump = self._begin(answer, account)
             await pump.proven
         except UpstreamTrouble as trouble:
+            trouble.message = account.redacted(trouble.message.encode()).decode()
             if not is_trouble(_status_of(trouble)):
                 raise  # the client's mistake, told inside a stream
             self._cool(candidate, _status_of(trouble), trouble.retry_after, trouble.message)
@@ -239,10 +240,10 @@ class Exchange:
             headers.append((b"content-length", b"%d" % answer.length))
         return headers
 
-    async def _refusal(self, candidate: Candidate, answer: Answer) -> Refusal | UpstreamTrouble:
+    async def _refusal(self, candidate: Candidate, account: Account, answer: Answer) -> Refusal | UpstreamTrouble:
         """Take an error answer whole, and cool the credential."""
         hint = retry_after(_first(answer, b"Retry-After"), self._wall())
-        body = await collect(answer, MAX_ERROR_BODY_BYTES, ERROR_BODY_SECONDS, self._clock)
+        body = account.redacted(await collect(answer, MAX_ERROR_BODY_BYTES, ERROR_BODY_SECONDS, self._clock))
         self._cool(candidate, answer.status, hint, self._ask.wire.error_message(body))
         if answer.status < 400:
             return Unavailable(f"The upstream redirects (status {answer.status}); is its base-url right?")

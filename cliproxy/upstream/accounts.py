@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Final, Literal
 
 import attrs
 from hyperlink import EncodedURL
@@ -13,6 +13,11 @@ from cliproxy.secret import Secret
 
 Way = Proxy | Literal["direct", "demo"]
 """How an upstream is reached: through a forward proxy, directly, or as the demo inside this program."""
+
+
+REDACTED: Final = b"[redacted]"
+LEAST_KEY_BYTES: Final = 8
+"""A shorter key, which no vendor gives, may stand in a text by chance."""
 
 
 @attrs.frozen
@@ -28,3 +33,8 @@ class Account:
     """The key goes out as `Authorization: Bearer`; if not, in the provider's own header."""
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False, hash=False)
     way: Way = "direct"
+
+    def redacted(self, body: bytes) -> bytes:
+        """What an upstream said, without this account's key: some repeat it when they refuse it."""
+        key = self.key.reveal().encode()
+        return body.replace(key, REDACTED) if len(key) >= LEAST_KEY_BYTES else body

@@ -21,8 +21,6 @@ HEAD_LIMIT_BYTES: Final = 16 * 1024
 """For all that a CONNECT proxy says before the tunnel opens, interim answers included. Real heads stay below 1 KiB."""
 NAME_LIMIT_BYTES: Final = 255
 """SOCKS5 has one byte for the length of a host, a user name or a password; DNS names end at 253."""
-REASON_LIMIT_LETTERS: Final = 100
-"""A proxy's own words are shown up to here: enough for a sentence, too little for a page."""
 
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
 """Nothing in it can end a line or a field of a CONNECT request. Internationalised names come in their ASCII form."""
@@ -184,12 +182,11 @@ class ConnectHandshake:
             return _Connecting.INTERIM_FIELDS
         if status < 300:
             return _Connecting.FINAL_FIELDS
-        reason = (match[2] or b"")[:REASON_LIMIT_LETTERS].decode("ascii", errors="replace")
-        said = f"{status} {reason}".rstrip()
+        # The reason phrase is not told: a proxy may repeat in it what it was sent, credentials too.
         if status == _PROXY_AUTHENTICATION_REQUIRED:
             given = ", and did not take those it was given" if self._has_credentials else ""
-            raise Unreachable(f"The proxy wants credentials{given}: it answered {said}.")
-        raise Unreachable(f"The proxy refused a tunnel to {self._authority}: it answered {said}.")
+            raise Unreachable(f"The proxy wants credentials{given}: it answered {status}.")
+        raise Unreachable(f"The proxy refused a tunnel to {self._authority}: it answered {status}.")
 
 
 # -- SOCKS5 (RFC 1928, RFC 1929) ----------------------------------------------------------------------------------

@@ -36,9 +36,9 @@ def leaked(daemon: Process) -> list[str]:
 
 def ask_all(url: str) -> list[int]:
     """Requests that fail in all the ways, with keys in all the places."""
-    streamed = message(model="claude-sonnet-4-5", stream=True)
+    streamed = message(model="claude-sonnet-5", stream=True)
     return [
-        ask(url, message(model="claude-sonnet-4-5"), CLIENT_KEY).status,
+        ask(url, message(model="claude-sonnet-5"), CLIENT_KEY).status,
         ask(url, streamed, CLIENT_KEY).status,
         ask(url, message(), WRONG_KEY).status,
         ask(url, message(), path=f"/v1/messages?key={WRONG_KEY}").status,
@@ -86,3 +86,15 @@ def test_check_shows_none_either(start: Start, write: Write) -> None:
     assert check.end() == 1
     assert check.output.strip()
     assert not [secret for secret in SECRETS if secret in check.output]
+
+
+def test_an_upstream_that_repeats_the_key_does_not_spread_it(start: Start, write: Write) -> None:
+    """As some do in their message for 401."""
+    told = b'{"error":{"message":"Incorrect API key provided: %b"}}' % UPSTREAM_KEY.encode()
+    head = b"HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(told)
+    with answering(head + told) as port:
+        key = {"api-key": UPSTREAM_KEY, "base-url": f"http://127.0.0.1:{port}"}
+        daemon = start(*CLIPROXY, "run", "--config", str(write(claude_api_key=[key])))
+        answer = ask(daemon.url, message(model="claude-sonnet-5"), CLIENT_KEY)
+        assert UPSTREAM_KEY.encode() not in answer.body
+        assert leaked(daemon) == []

@@ -80,7 +80,7 @@ def test_after_its_grace_a_client_still_without_an_answer_gets_one(start: Start,
     with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor() as threads:
         upstream = {"api-key": UPSTREAM_KEY, "base-url": f"http://127.0.0.1:{silent.getsockname()[1]}"}
         daemon = start(*CLIPROXY, "run", "--config", str(write(shutdown_grace_seconds=0.2, claude_api_key=[upstream])))
-        answer = threads.submit(ask, daemon.url, message(model="claude-sonnet-4-5"), CLIENT_KEY)
+        answer = threads.submit(ask, daemon.url, message(model="claude-sonnet-5"), CLIENT_KEY)
         asked, _ = silent.accept()
         with asked:
             daemon.send(signal.SIGTERM)

@@ -23,3 +23,13 @@ def test_an_account_prints_neither_its_key_nor_its_headers_nor_its_proxys_passwo
     assert "claude:1" in shown
     for hidden in ("0123456789", "at-home"):
         assert hidden not in shown
+
+
+def test_an_upstreams_words_are_shown_without_the_key() -> None:
+    account = Account("claude:1", "claude", EncodedURL.from_text("https://api.example"), Secret("sk-0123456789"), True)
+    assert account.redacted(b"bad key sk-0123456789!") == b"bad key [redacted]!"
+
+
+def test_a_key_so_short_that_it_may_stand_there_by_chance_is_left() -> None:
+    account = Account("claude:1", "claude", EncodedURL.from_text("https://api.example"), Secret("k"), True)
+    assert account.redacted(b"a bad key") == b"a bad key"
