@@ -7,6 +7,7 @@ import sys
 import click
 
 from cliproxy import __version__
+from cliproxy.config.auth_dir import remarks
 from cliproxy.config.loader import ConfigInvalid, ConfigUnreadable, load
 from cliproxy.config.template import fresh, new_client_key, write_new
 from cliproxy.demo.settings import FAULTS, DemoSettings
@@ -58,6 +59,8 @@ def check(path: str) -> None:
         sys.exit(1)
     for problem in loaded.warnings:
         click.echo(f"warning: {problem.at(path)}")
+    for remark in remarks(loaded.config.auth_dir):
+        click.echo(f"warning: {remark}")
     if loaded.not_in_use:
         click.echo(f"accepted, but not in use yet: {', '.join(loaded.not_in_use)}")
     click.echo(f"{path} is sound.")

@@ -24,6 +24,7 @@ from twisted.python import usage
 from twisted.python.failure import Failure
 
 from cliproxy import __version__, systemd
+from cliproxy.config.auth_dir import remarks
 from cliproxy.config.loader import ConfigInvalid, ConfigUnreadable, Loaded, load
 from cliproxy.config.schema import Config
 from cliproxy.config.watcher import Reading, Watcher
@@ -198,6 +199,8 @@ def _load_or_exit(path: str | None) -> Loaded:
 def _say(log: Logger, loaded: Loaded, path: str | None) -> None:
     for problem in loaded.warnings:
         log.warn("{problem}", problem=problem.at(path or ""))
+    for remark in remarks(loaded.config.auth_dir) if path is not None else ():
+        log.warn("{remark}", remark=remark)
     if loaded.not_in_use:
         log.info("accepted, but not in use yet: {keys}", keys=", ".join(loaded.not_in_use))
 

@@ -12,6 +12,8 @@ import cliproxy
 from cliproxy.cli import main
 from cliproxy.config.loader import load
 
+pytestmark = pytest.mark.usefixtures("empty_home")
+
 
 def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments)

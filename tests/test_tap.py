@@ -22,6 +22,8 @@ from cliproxy.tap import Options, Program, Signals, _greet
 
 LISTEN = "tcp:8317:interface=127.0.0.1"
 
+pytestmark = pytest.mark.usefixtures("empty_home")
+
 
 class Reactor(MemoryReactorClock):
     """In memory, with a way in from signal handlers, which is taken at once."""

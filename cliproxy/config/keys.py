@@ -72,7 +72,10 @@ _USED: Final[Mapping[str, Key]] = {
     "stream-flush-milliseconds": _used("10", "Milliseconds for which bytes may gather after a write; 0 for none."),
     "stream-flush-size": _used("16 KiB", "Size at which gathered bytes are written at once."),
     # the daemon
-    "auth-dir": _used("~/.cli-proxy-api", "Directory of credential files, `~` being the home directory."),
+    "auth-dir": _used(
+        "~/.cli-proxy-api",
+        "Directory of account files, `~` being the home directory; so far it is only looked at, and told of.",
+    ),
     "debug": _used("false", "Whether the log tells each step."),
     "shutdown-grace-seconds": _used("30", "Seconds that running requests get to end when the daemon is stopped."),
 }
