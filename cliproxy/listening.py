@@ -99,7 +99,9 @@ class Listeners(Service):
         self._begun = False
 
     def privilegedStartService(self) -> None:
-        """Open them: while the process may still bind low ports."""
+        """Open them, unless that has been done: while the process may still bind low ports."""
+        if self._begun:
+            return
         self._begun = True
         opened = [endpoint.listen(self._site).addCallback(self._opened) for endpoint in self._endpoints]
         gatherResults(opened, consumeErrors=True).addCallbacks(self.listening.callback, self._failed)
@@ -107,8 +109,7 @@ class Listeners(Service):
     def startService(self) -> None:
         """Open them, unless that has been done."""
         super().startService()
-        if not self._begun:
-            self.privilegedStartService()
+        self.privilegedStartService()
 
     def stopService(self) -> Deferred[None]:
         """Accept no more connections; those that are open stay."""

@@ -253,6 +253,13 @@ def test_all_endpoints_are_opened_and_told(reactor: MemoryReactorClock, site: Si
     assert outcome(listeners) == ["http://0.0.0.0:8317", "http://0.0.0.0:8318"]
 
 
+def test_to_be_started_twice_opens_once(reactor: MemoryReactorClock, site: Site) -> None:
+    listeners = Listeners(tcp(reactor, 8317), site)
+    listeners.privilegedStartService()
+    listeners.privilegedStartService()
+    assert len(reactor.tcpServers) == 1
+
+
 def test_without_endpoints_nothing_is_opened(site: Site) -> None:
     listeners = Listeners([], site)
     listeners.startService()
