@@ -17,7 +17,7 @@ from ruamel.yaml.composer import ComposerError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from cliproxy.config.keys import KEYS, SECTIONS, children
+from cliproxy.config.keys import KEYS, NEVER_IN_USE, SECTIONS, children
 from cliproxy.config.problems import ConfigInvalid, Findings, Problem
 from cliproxy.config.readers import Reads, Unfit, is_blank, is_null, kind
 from cliproxy.secret import SHOWN_LETTERS
@@ -122,7 +122,9 @@ class Document:
         """Hold every name of a section, and of the sections in it, against the table."""
         for name, (line, node) in section.pairs.items():
             path = _joined(section.path, name)
-            if path in KEYS:
+            if path in NEVER_IN_USE:
+                self.findings.warning(line, path, "has no effect: requests are not made to look like another client's")
+            elif path in KEYS:
                 if not KEYS[path].in_use and not is_null(node):
                     self.findings.not_in_use(path)
             elif path in SECTIONS:

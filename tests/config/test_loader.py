@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cliproxy.config.document import MAX_DEPTH, MAX_VALUES
-from cliproxy.config.keys import KEYS
+from cliproxy.config.keys import KEYS, NEVER_IN_USE
 from cliproxy.config.loader import (
     MAX_FILE_BYTES,
     ConfigInvalid,
@@ -228,7 +228,7 @@ ws-auth:
 
 def test_every_key_not_in_use_is_taken_without_a_warning() -> None:
     required = {"claude-api-key[]": "api-key: k, ", "claude-api-key[].models[]": "name: m, "}
-    for name in (name for name, known in KEYS.items() if not known.in_use):
+    for name in (name for name, known in KEYS.items() if not known.in_use and name not in NEVER_IN_USE):
         section, _, own = name.rpartition(".")
         text = f"{own}: 1"
         while section:
@@ -544,3 +544,11 @@ def test_any_edit_of_a_sound_file_loads_or_is_invalid(edits: list[tuple[int, int
 def test_any_value_of_any_key_loads_or_is_invalid(name: str, value: float | str) -> None:
     section, _, own = name.rpartition(".")
     loads_or_is_invalid(f"{section}:\n  {own}: {value}" if section else f"{own}: {value}")
+
+
+def test_a_key_that_serves_to_disguise_is_warned_of() -> None:
+    loaded = parse("claude-api-key:\n  - api-key: sk-1\n    cloak:\n      mode: auto\n")
+    (warning,) = loaded.warnings
+    assert (warning.line, warning.key) == (3, "claude-api-key[].cloak")
+    assert "not made to look like another client's" in warning.message
+    assert loaded.not_in_use == ()
