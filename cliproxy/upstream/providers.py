@@ -29,6 +29,8 @@ class Provider:
     """Where the key goes when it is not a bearer token."""
     own_host: str
     """The vendor's host, which takes the key in that header."""
+    required: Mapping[bytes, bytes]
+    """Headers without which the vendor refuses a request: sent where the client, a bare curl say, sent none."""
 
 
 PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
@@ -43,6 +45,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
             ),
             key_header=b"x-api-key",
             own_host="api.anthropic.com",
+            required=MappingProxyType({b"anthropic-version": b"2023-06-01", b"content-type": b"application/json"}),
         ),
     }
 )
@@ -140,8 +143,10 @@ def url_for(account: Account, operation: Operation, query: bytes) -> SettledURL:
 def outgoing_headers(client: Sequence[Line], account: Account, user_agent: bytes) -> HeaderLines:
     """What is sent upstream: the client's end-to-end headers, the account's own over them, and its key.
 
-    `user_agent` is ours, sent where the client named none.
+    `user_agent` is ours, sent where the client named none. The body is known to be JSON; a Content-Type that says
+    otherwise, as curl's does by default, is not believed.
     """
+    provider = PROVIDERS[account.provider]
     named = _named_by_connection(client)
     own = {name.lower().encode("ascii"): value.encode() for name, value in account.headers.items()}
     for name in _NOT_FOR_ACCOUNTS & own.keys():
@@ -150,7 +155,7 @@ def outgoing_headers(client: Sequence[Line], account: Account, user_agent: bytes
     if account.bearer:
         own.setdefault(b"authorization", b"Bearer " + key)
     else:
-        own.setdefault(PROVIDERS[account.provider].key_header, key)
+        own.setdefault(provider.key_header, key)
     forwarded = [
         line
         for line in client
@@ -158,8 +163,11 @@ def outgoing_headers(client: Sequence[Line], account: Account, user_agent: bytes
         and line[0] not in named
         and line[0] not in own
         and not line[0].startswith(_NOT_FORWARDED_BEGINNINGS)
+        and not (line[0] == b"content-type" and b"json" not in line[1].lower())
     ]
-    if b"user-agent" not in own and not any(name == b"user-agent" for name, _ in forwarded):
+    sent = {name for name, _ in forwarded} | own.keys()
+    own |= {name: value for name, value in provider.required.items() if name not in sent}
+    if b"user-agent" not in sent:
         own[b"user-agent"] = user_agent
     return HeaderLines((*forwarded, *own.items()))
 

@@ -60,6 +60,14 @@ def chunk(content: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(content), content)
 
 
+def error_in(outcomes: list[object]) -> BaseException:
+    """The error that is all a Deferred came to."""
+    (failure,) = outcomes
+    assert isinstance(failure, Failure)
+    assert failure.value is not None
+    return failure.value
+
+
 class Receiver(Protocol):
     """Takes a body, and remembers how it came. `when_read` is called with each piece."""
 

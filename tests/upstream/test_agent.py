@@ -22,7 +22,7 @@ from cliproxy.upstream.agent import IDLE_SECONDS, MAX_IDLE, SWEEP_SECONDS, Poole
 from cliproxy.upstream.headers import HeaderLines
 from cliproxy.upstream.http1 import Http1Response
 from cliproxy.upstream.transport import BytesProducer
-from tests.support.upstream import LAST_CHUNK, OK, STREAM, Dialler, Peer, Receiver
+from tests.support.upstream import LAST_CHUNK, OK, STREAM, Dialler, Peer, Receiver, error_in
 
 CONNECT_SECONDS = 10.0
 URI = b"http://api.example/v1/messages"
@@ -45,10 +45,7 @@ class Request:
 
     @property
     def error(self) -> BaseException:
-        (failure,) = self.outcomes
-        assert isinstance(failure, Failure)
-        assert failure.value is not None
-        return failure.value
+        return error_in(self.outcomes)
 
 
 class Pooled:

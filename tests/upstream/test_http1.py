@@ -21,7 +21,7 @@ from zope.interface.verify import verifyObject
 from cliproxy.upstream.answers import Garbage
 from cliproxy.upstream.http1 import BodyTransport, Http1Connection, Http1Response, State
 from tests.support.streams import cut
-from tests.support.upstream import LAST_CHUNK, OK, STREAM, Peer, Receiver, chunk
+from tests.support.upstream import LAST_CHUNK, OK, STREAM, Peer, Receiver, chunk, error_in
 
 HEAD, BODY = b"POST / HTTP/1.1\r\n\r\n", b'{"a":1}'
 TO_THE_END = b"HTTP/1.1 200 OK\r\n\r\n"
@@ -64,10 +64,7 @@ class Wire:
 
     @property
     def error(self) -> BaseException:
-        (failure,) = self.outcomes
-        assert isinstance(failure, Failure)
-        assert failure.value is not None
-        return failure.value
+        return error_in(self.outcomes)
 
     def deliver(self, receiver: Receiver | None = None) -> Receiver:
         receiver = receiver or Receiver()

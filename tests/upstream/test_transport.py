@@ -43,7 +43,7 @@ from cliproxy.upstream.endpoints import connector
 from cliproxy.upstream.headers import HeaderLines
 from cliproxy.upstream.providers import SettledURL, url_for
 from cliproxy.upstream.transport import Answer, Outgoing, Transport
-from tests.support.upstream import LAST_CHUNK, OK, STREAM, Dialler, Names, Peer, Receiver, chunk
+from tests.support.upstream import LAST_CHUNK, OK, STREAM, Dialler, Names, Peer, Receiver, chunk, error_in
 
 KEY = b"sk-ant-0123456789abcdef"
 FIRST_BYTE_SECONDS = 600.0
@@ -76,10 +76,7 @@ class Sent:
 
     @property
     def error(self) -> BaseException:
-        (failure,) = self.outcomes
-        assert isinstance(failure, Failure)
-        assert failure.value is not None
-        return failure.value
+        return error_in(self.outcomes)
 
 
 class Door:
