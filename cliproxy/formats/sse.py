@@ -30,6 +30,9 @@ _FIELDS_WITHOUT_DATA: Final = frozenset({b"", b"event", b"id", b"retry"})
 """The nameless one is the comment."""
 
 
+_NO_LETTER: Final = frozenset({b"", b"\r", b"\n"})
+
+
 class EventTooLong(Exception):
     """An event over `MAX_EVENT_BYTES`."""
 
@@ -49,7 +52,7 @@ class EventSplitter:
 
     def feed(self, chunk: bytes) -> bytes:
         """The whole events that `chunk` completes, or nothing. Raises `EventTooLong`."""
-        if not self._held and chunk.endswith(b"\n\n") and chunk[-3:-2] not in b"\r\n":
+        if not self._held and chunk.endswith(b"\n\n") and chunk[-3:-2] not in _NO_LETTER:
             return chunk
         end = _after_last_event(self._edge + chunk)
         if not end:
@@ -94,7 +97,11 @@ def _after_last_event(window: bytes) -> int:
 
 def payloads(events: bytes) -> list[bytes]:
     """The data of each of some whole events, in order; nothing at all if one of them has none, as comments have."""
-    if b"\r" not in events:
+    if events.find(b"\r") < 0:  # `in` takes twice as long for bytes
+        # One event of a name and a line of data is what slow streams come as; it needs no pattern.
+        data = events.find(b"\ndata: ") + 7
+        if events.find(b"\n") == data - 7 and events.find(b"\n", data) == len(events) - 2 and events[:6] == b"event:":
+            return [events[data:-2]]
         plain: list[bytes] = _LAST_DATA_LINE.findall(events)
         if len(plain) == events.count(b"\n\n") == events.count(b"\ndata") + events.startswith(b"data"):
             return plain

@@ -48,5 +48,7 @@ class Flusher:
             return
         streams, self._waiting = tuple(self._waiting), {}
         for stream in streams:
-            with self._log.failuresHandled("while flushing a stream"):
+            try:
                 stream.flush()
+            except Exception:
+                self._log.failure("while flushing a stream")

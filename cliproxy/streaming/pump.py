@@ -162,9 +162,11 @@ class Pump(Protocol):
         except InflationFailed as failed:
             self._break(Broken(f"The upstream's gzip data is broken: {failed}."))
             return
+        if self._sink is not None and not (reply.complete or reply.trouble):
+            self._sink.write(told)
+            return
         self._tell(told)
-        if reply.complete or reply.trouble or self._sink is None:
-            self._look_at_reply()
+        self._look_at_reply()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The body has ended, well or not."""

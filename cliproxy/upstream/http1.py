@@ -43,6 +43,10 @@ class State(Enum):
     CLOSED = auto()
 
 
+EXPECTING: Final = frozenset({State.ASKED, State.ANSWERED})
+"""Where bytes of the upstream are an answer's."""
+
+
 @implementer(IResponse)
 @attrs.define(eq=False)
 class Http1Response:
@@ -208,7 +212,7 @@ class Http1Connection(Protocol):
         """Parse, and hand on the head and what there is of the body."""
         if self._aborted:
             return
-        if self.state not in (State.ASKED, State.ANSWERED):
+        if self.state not in EXPECTING:
             self.abort()
             return
         try:
