@@ -51,6 +51,9 @@ CASES: Final = (
 )
 
 
+WORDS: Final = {True: "yes", False: "no", None: "-"}
+
+
 @attrs.frozen
 class Outcome:
     """How one client fared in one case."""
@@ -60,13 +63,18 @@ class Outcome:
     ok: bool
     seconds: float
     requests: int
+    ids: bool | None
+    """Whether the tool calls came back upstream under its own ids; None where there was no tool call."""
+    signature: bool | None
+    """Whether its thinking signature came back unharmed."""
     why: str
 
     @property
     def row(self) -> str:
         """One line of the table."""
         verdict = "PASS" if self.ok else "FAIL"
-        return f"{verdict}  {self.case:22} {self.client:16} {self.seconds:6.1f} s  {self.requests:3}  {self.why}"
+        kept = f"our ids {WORDS[self.ids]:3}  signature back {WORDS[self.signature]:3}"
+        return f"{verdict}  {self.case:22} {self.client:14} {self.seconds:6.1f} s {self.requests:3}  {kept}  {self.why}"
 
 
 def folder() -> Path:
@@ -138,10 +146,13 @@ def run(case: Case, harness: Path, recipes: Sequence[str]) -> Iterator[Outcome]:
 
 def outcome(case: Case, told: dict[str, Any]) -> Outcome:
     """What the harness told of one client."""
+    ids, signature = told["call_ids_are_ours"], told["signature_came_back"]
     return Outcome(
         case=case.name,
         client=told["client"],
-        ok=told["ok"],
+        ok=told["ok"] and ids is not False and signature is not False,
+        ids=ids,
+        signature=signature,
         seconds=told["secs"],
         requests=len(told["requests"]),
         why="; ".join(told["why"]),
