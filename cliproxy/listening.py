@@ -58,7 +58,7 @@ class TlsContext:
 
 
 def _speak_http_1(_: SSL.Connection, offered: list[bytes]) -> bytes:
-    return b"http/1.1" if b"http/1.1" in offered else SSL.NO_OVERLAPPING_PROTOCOLS  # type: ignore[return-value]  # a token
+    return b"http/1.1" if b"http/1.1" in offered else SSL.NO_OVERLAPPING_PROTOCOLS  # type: ignore[return-value]  # its token
 
 
 def _need_no_passphrase(path: str) -> None:

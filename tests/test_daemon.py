@@ -41,7 +41,7 @@ class Program:
         return self.caller().ask(request(stream=True, model=MODEL))
 
     def configure(self, **changes: object) -> None:
-        self.config = attrs.evolve(self.config, **changes)  # type: ignore[arg-type]
+        self.config = attrs.evolve(self.config, **changes)  # type: ignore[arg-type]  # checked as it runs
         self.daemon.configure(self.config)
 
 

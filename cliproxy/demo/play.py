@@ -19,7 +19,7 @@ MAX_WRITE_BYTES: Final = 64 * 1024
 class Timer(Protocol):
     """What the player needs of a reactor."""
 
-    def callLater(self, delay: float, callable: Callable[..., object], /, *args: object) -> IDelayedCall: ...  # noqa: A002
+    def callLater(self, delay: float, call: Callable[..., object], /, *args: object) -> IDelayedCall: ...
 
 
 class Target(Protocol):

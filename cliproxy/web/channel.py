@@ -226,7 +226,6 @@ class LimitedSite(Site):
         self._clock = reactor
         self._channels: set[LimitedChannel] = set()
         self._emptied: Deferred[None] | None = None
-        self.displayTracebacks = False
 
     def opened(self, channel: LimitedChannel) -> None:
         """A client has connected."""

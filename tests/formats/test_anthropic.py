@@ -11,7 +11,7 @@ from anthropic.types import (
     InvalidRequestError,
     NotFoundError,
     OverloadedError,
-    PermissionError,  # noqa: A004
+    PermissionError,  # noqa: A004  # so the SDK calls it
     RateLimitError,
 )
 

@@ -161,7 +161,7 @@ class Client:
         """Send a request, and take its answer."""
         self.transport.clear()
         self._methods.clear()
-        self.send(method, target, *lines, **more)  # type: ignore[arg-type]
+        self.send(method, target, *lines, **more)  # type: ignore[arg-type]  # checked as it runs
         (answer,) = self.answers()
         return answer
 

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost, DNSLookupError
 from twisted.internet.error import TimeoutError as ConnectTimeout
-from twisted.internet.interfaces import IHandshakeListener
+from twisted.internet.interfaces import IHandshakeListener, IPushProducer, IStreamClientEndpoint
 from twisted.internet.protocol import connectionDone
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -222,7 +222,7 @@ def test_a_connection_that_was_cut_by_its_receiver_is_not_used_again(pooled: Poo
     peer = pooled.accept().say(OK)
     (response,) = request.outcomes
     assert isinstance(response, Http1Response)
-    response.deliverBody(Receiver(lambda receiver: receiver.transport.abortConnection()))  # type: ignore[union-attr]
+    response.deliverBody(Receiver(lambda receiver: IPushProducer(receiver.transport).stopProducing()))
     assert (peer.cut, pooled.agent.idle) == (True, 0)
 
 
@@ -440,10 +440,10 @@ def test_an_answer_that_nobody_takes_does_not_keep_its_connection(pooled: Pooled
 
 
 def test_what_is_not_a_host_name_cannot_be_resolved() -> None:
-    def refuse(secure: bool, host: str, port: int) -> None:
+    def refuse(secure: bool, host: str, port: int) -> IStreamClientEndpoint:
         raise ValueError(f"invalid hostname: {host}")
 
-    request = Request(PooledAgent(Clock(), refuse, CONNECT_SECONDS).request(b"GET", b"http://a_b/"))  # type: ignore[arg-type]
+    request = Request(PooledAgent(Clock(), refuse, CONNECT_SECONDS).request(b"GET", b"http://a_b/"))
     assert isinstance(request.error, DNSLookupError)
 
 
