@@ -7,11 +7,20 @@ from typing import Final
 
 import attrs
 
-from cliproxy.demo.anthropic import ANTHROPIC
+from cliproxy.demo.anthropic.wire import ANTHROPIC
+from cliproxy.demo.gemini.wire import GEMINI
+from cliproxy.demo.openai_chat.wire import OPENAI_CHAT
+from cliproxy.demo.openai_responses.wire import OPENAI_RESPONSES
 from cliproxy.demo.replies import DemoRequest, Reply, Wire
 from cliproxy.demo.settings import DemoSettings
 
-WIRES: Final[Mapping[str, Wire]] = {"anthropic": ANTHROPIC}
+WIRES: Final[Mapping[str, Wire]] = {
+    "openai_chat": OPENAI_CHAT,
+    "openai_responses": OPENAI_RESPONSES,
+    "gemini": GEMINI,
+    "anthropic": ANTHROPIC,
+}
+"""In the order in which they are asked whether a path is theirs: `/v1/models` is several ones', by its headers."""
 
 
 def answer(request: DemoRequest, settings: DemoSettings) -> Reply:

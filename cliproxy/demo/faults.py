@@ -21,8 +21,8 @@ class Spoiling:
     """What a fault may need beside the reply."""
 
     stall_seconds: float
-    error_event: bytes
-    """An error in the words of the stream's wire."""
+    error_event: Callable[[int], bytes]
+    """An error in the words of the stream's wire, behind so many other events."""
 
 
 def spoil(reply: Reply, fault: str, spoiling: Spoiling) -> Reply:
@@ -39,11 +39,11 @@ def _cut(reply: Reply, _: Spoiling) -> Reply:
 
 
 def _error_first(reply: Reply, spoiling: Spoiling) -> Reply:
-    return _stream(reply, [*_first(reply), Chunk(spoiling.error_event), End()])
+    return _with_error(reply, _first(reply), spoiling)
 
 
 def _error(reply: Reply, spoiling: Spoiling) -> Reply:
-    return _stream(reply, [*_halves(reply)[0], Chunk(spoiling.error_event), End()])
+    return _with_error(reply, _halves(reply)[0], spoiling)
 
 
 def _malformed(reply: Reply, _: Spoiling) -> Reply:
@@ -106,6 +106,10 @@ def _stream(reply: Reply, steps: Sequence[Step]) -> Reply:
     """Other steps under the same head, bar a length that no longer holds."""
     headers = [(name, value) for name, value in reply.headers if name != "content-length"]
     return attrs.evolve(reply, headers=headers, steps=steps)
+
+
+def _with_error(reply: Reply, steps: Sequence[Step], spoiling: Spoiling) -> Reply:
+    return _stream(reply, [*steps, Chunk(spoiling.error_event(len(_places(steps)))), End()])
 
 
 def _coded(reply: Reply) -> Reply:

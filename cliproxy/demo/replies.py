@@ -7,11 +7,26 @@ from http import HTTPStatus
 from typing import Final
 
 import attrs
+import orjson
 
 from cliproxy.demo.settings import DemoSettings
 
 JsonObject = dict[str, "Json"]
 Json = JsonObject | list["Json"] | str | int | float | bool | None
+
+_ROOM: Final = 16
+"""So many levels a reply may put around a value of the client's."""
+
+
+def writable(value: Json) -> bool:
+    """Whether the value can stand in a reply: JSON is read deeper than it is written."""
+    for _ in range(_ROOM):
+        value = [value]
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return False
+    return True
 
 
 @attrs.frozen
@@ -63,6 +78,29 @@ class End:
 
 
 Step = Chunk | Stamped | Pause | Cut | End
+
+
+@attrs.frozen
+class Pace:
+    """How a stream's deltas come."""
+
+    pause_seconds: float = 0.0
+    """Silence before each delta."""
+    stamp: bool = False
+    """Each delta of text begins with `@<monotonic ns>@`."""
+
+    def paced(self, deltas: Sequence[Step]) -> Sequence[Step]:
+        """The deltas with their pauses."""
+        if not self.pause_seconds:
+            return deltas
+        pause = Pause(self.pause_seconds)
+        return [step for delta in deltas for step in (pause, delta)]
+
+
+def delta(head: bytes, text: str, tail: bytes, stamped: bool = False) -> Step:
+    """An event with a piece of text in it. `head` ends within a JSON string, which `tail` closes."""
+    tail = orjson.dumps(text)[1:-1] + tail
+    return Stamped(head + b"@", b"@ " + tail) if stamped else Chunk(head + tail)
 
 
 @attrs.frozen

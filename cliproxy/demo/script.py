@@ -10,7 +10,7 @@ from typing import Final
 import attrs
 import orjson
 
-from cliproxy.demo.replies import JsonObject
+from cliproxy.demo.replies import JsonObject, writable
 from cliproxy.demo.settings import FAULTS, MAX_DELTAS, MAX_SECONDS
 from cliproxy.errors import BadRequest
 
@@ -24,6 +24,13 @@ class Call:
 
     name: str
     arguments: JsonObject
+    free_text: str | None = None
+    """In place of the arguments, for a tool that takes free text."""
+
+    @property
+    def written(self) -> str:
+        """What is handed to the tool, as text."""
+        return orjson.dumps(self.arguments).decode() if self.free_text is None else self.free_text
 
 
 @attrs.frozen
@@ -91,10 +98,8 @@ def _tool(script: Script, argument: str) -> Script:
     decoded = orjson.loads(arguments or "{}")
     if not isinstance(decoded, dict):
         raise ValueError("its arguments are no JSON object")
-    try:
-        orjson.dumps(decoded)
-    except orjson.JSONEncodeError as error:  # it reads deeper nesting than it writes
-        raise ValueError("its arguments are nested too deeply") from error
+    if not writable(decoded):
+        raise ValueError("its arguments are nested too deeply")
     return attrs.evolve(script, calls=(*script.calls, Call(name, decoded)))
 
 

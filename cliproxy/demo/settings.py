@@ -25,6 +25,8 @@ FAULTS: Final[tuple[str, ...]] = (
 """Every way to misbehave; docs/demo.md tells what each does."""
 
 MODELS: Final = ("demo", "claude-sonnet-4-5", "claude-opus-4-8", "claude-haiku-4-5", "claude-sonnet-5")
+OPENAI_MODELS: Final = ("demo-chat", "demo-responses", "gpt-6-sol", "gpt-5.5", "codex-mini-latest")
+GEMINI_MODELS: Final = ("demo-gemini", "gemini-3.1-pro", "gemini-3-flash", "gemini-2.5-flash")
 
 MAX_DELTAS: Final = 100_000
 """A reply of so many is some 15 MB: more would test nothing but memory."""
@@ -60,4 +62,6 @@ class DemoSettings:
     )
     """How long the faults `stall` and `stall-first` are silent."""
     models: tuple[str, ...] = MODELS
-    """The names that are listed; any other is served as well."""
+    """The names that Anthropic's clients are listed; any other is served as well."""
+    openai_models: tuple[str, ...] = OPENAI_MODELS
+    gemini_models: tuple[str, ...] = GEMINI_MODELS

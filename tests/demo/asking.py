@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import attrs
 import orjson
@@ -67,3 +68,42 @@ class Remembered:
 
     def cut(self) -> None:
         self.log.append("cut")
+
+
+# -- any wire ------------------------------------------------------------------------------------------------------
+
+BEARER = {"authorization": "Bearer sk-demo"}
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+"""A PNG of 70 bytes in base64."""
+
+
+def post(path: str, body: Json, headers: Mapping[str, str] = BEARER, query: str = "") -> Reply:
+    """What the demo answers to that body."""
+    return answer(DemoRequest("POST", path, query, headers, orjson.dumps(body)), DemoSettings())
+
+
+def get(path: str, headers: Mapping[str, str] = BEARER, query: str = "") -> Reply:
+    return answer(DemoRequest("GET", path, query, headers), DemoSettings())
+
+
+def decoded(reply: Reply) -> dict[str, Any]:
+    """The JSON of a good reply that is not streamed, for a test that looks deep into it."""
+    assert reply.status == 200, plain(reply.steps)
+    found = orjson.loads(plain(reply.steps))
+    assert isinstance(found, dict)
+    return found
+
+
+def told_wrong(reply: Reply) -> dict[str, Json]:
+    """What stands under `error`, of a reply with that status."""
+    error = body_in(reply)["error"]
+    assert isinstance(error, dict)
+    return error
+
+
+def data_frames(raw: bytes, line_end: bytes = b"\n") -> list[bytes]:
+    """The payloads of a stream of nothing but `data:` lines."""
+    assert raw.endswith(line_end * 2)
+    frames = raw.removesuffix(line_end * 2).split(line_end * 2)
+    assert all(frame.startswith(b"data: ") for frame in frames)
+    return [frame.removeprefix(b"data: ") for frame in frames]

@@ -6,13 +6,16 @@ import zlib
 import orjson
 import pytest
 
+from cliproxy.demo.answer import WIRES as SERVED
 from cliproxy.demo.answer import Demo
 from cliproxy.demo.faults import NOISE, SPOILERS, plain
-from cliproxy.demo.replies import Cut, DemoRequest, End, Pause, Reply
+from cliproxy.demo.replies import Chunk, Cut, DemoRequest, End, Json, Pause, Reply
 from cliproxy.demo.settings import FAULT_STATUSES, FAULTS, DemoSettings
-from tests.demo.asking import KEY, asking, body_in, reply_to, told_by
+from tests.demo.asking import BEARER, KEY, asking, body_in, body_of, reply_to, told_by
 from tests.support.grammar import check_stream, frames
 
+USER: Json = {"role": "user", "content": "x"}
+GEMINI = {"x-goog-api-key": "k"}
 GOOD = plain(reply_to("x").steps)
 
 
@@ -22,6 +25,44 @@ def faulty(fault: str, **fields: bool) -> Reply:
 
 def kinds(reply: Reply) -> list[str]:
     return [str(event["type"]) for event in frames(plain(reply.steps))]
+
+
+WIRES: dict[str, tuple[str, dict[str, str], Json]] = {
+    "anthropic": ("/v1/messages", KEY, body_of("x", stream=True)),
+    "openai_chat": ("/v1/chat/completions", BEARER, {"model": "m", "stream": True, "messages": [USER]}),
+    "openai_responses": ("/v1/responses", BEARER, {"model": "m", "stream": True, "input": "x"}),
+    "gemini": ("/v1beta/models/m:streamGenerateContent", GEMINI, {"contents": [{"parts": [{"text": "x"}]}]}),
+}
+"""A path, a key and a body that asks for a stream."""
+
+
+def reply_on(wire: str, fault: str = "") -> Reply:
+    path, headers, body = WIRES[wire]
+    return Demo(DemoSettings(fault=fault, stall_seconds=7)).answer(
+        DemoRequest("POST", path, "alt=sse", headers, orjson.dumps(body))
+    )
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_wire_has_every_fault(fault: str, wire: str) -> None:
+    reply = reply_on(wire, fault)
+    *before, last = reply.steps
+    assert isinstance(last, End | Cut)
+    assert not any(isinstance(step, End | Cut) for step in before)
+    assert reply != reply_on(wire)
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_half_of_every_stream_goes_before_an_error(wire: str) -> None:
+    good, bad = reply_on(wire), reply_on(wire, "error")
+    half = sum(isinstance(step, Chunk) for step in good.steps) // 2
+    assert list(bad.steps[:half]) == list(good.steps[:half])
+    assert len(bad.steps) == half + 2
+
+
+def test_every_wire_is_tried() -> None:
+    assert WIRES.keys() == SERVED.keys()
 
 
 def test_every_fault_is_a_status_or_spoils_a_reply() -> None:

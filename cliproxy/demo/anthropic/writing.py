@@ -5,17 +5,23 @@ The fixed parts of every event are bytes made once; only texts and numbers are p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 import attrs
 import orjson
 
-from cliproxy.demo.anthropic_reading import signature_of
+from cliproxy.demo.anthropic.conversation import signature_of
+from cliproxy.demo.anthropic.reading import Prompt
 from cliproxy.demo.plan import Stop, Turn, pieces
-from cliproxy.demo.replies import Chunk, End, Json, JsonObject, Pause, Stamped, Step
+from cliproxy.demo.replies import Chunk, End, Json, JsonObject, Pace, Step, delta
 
-STOP_REASONS: Final[dict[Stop, str]] = {"end": "end_turn", "tools": "tool_use", "length": "max_tokens"}
+STOP_REASONS: Final[dict[Stop, str]] = {
+    "end": "end_turn",
+    "tools": "tool_use",
+    "length": "max_tokens",
+    "sequence": "stop_sequence",
+}
 ERROR_KINDS: Final = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -36,8 +42,7 @@ ARGUMENT_DELTAS: Final = 4
 
 _MESSAGE_START: Final = (
     b'event: message_start\ndata: {"type":"message_start","message":{"id":"%b","type":"message","role":"assistant",'
-    b'"model":%b,"content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":%d,'
-    b'"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"output_tokens":1,"service_tier":"standard"}}}\n\n'
+    b'"model":%b,"content":[],"stop_reason":null,"stop_sequence":null,"usage":%b}}\n\n'
 )
 _BLOCK_START: Final = (
     b'event: content_block_start\ndata: {"type":"content_block_start","index":%d,"content_block":{"type":%b}}\n\n'
@@ -48,8 +53,8 @@ _DELTA: Final = (
 _DELTA_END: Final = b'"}}\n\n'
 _BLOCK_STOP: Final = b'event: content_block_stop\ndata: {"type":"content_block_stop","index":%d}\n\n'
 _MESSAGE_DELTA: Final = (
-    b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"%b","stop_sequence":null},'
-    b'"usage":{"input_tokens":%d,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"output_tokens":%d}}\n\n'
+    b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"%b","stop_sequence":%b},"usage":%b}'
+    b"\n\n"
 )
 _PING: Final = Chunk(b'event: ping\ndata: {"type":"ping"}\n\n')
 _MESSAGE_STOP: Final = Chunk(b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
@@ -62,7 +67,7 @@ class Envelope:
 
     seed: str
     model: str
-    input_tokens: int
+    prompt: Prompt
 
     @property
     def message_id(self) -> str:
@@ -73,18 +78,20 @@ class Envelope:
         return f"toolu_demo{self.seed[:16]}{i:04d}"
 
 
-def stream(turn: Turn, envelope: Envelope, pause_seconds: float, stamp: bool) -> list[Step]:
-    """The turn as steps, a chunk an event, with a pause before each delta if `pause_seconds` is not 0."""
+def stream(turn: Turn, pace: Pace, envelope: Envelope) -> list[Step]:
+    """The turn as steps, a chunk an event."""
     model = orjson.dumps(envelope.model)
-    steps: list[Step] = [Chunk(_MESSAGE_START % (envelope.message_id.encode(), model, envelope.input_tokens))]
-    for index, (start, deltas) in enumerate(_blocks(turn, envelope, stamp)):
+    begun = orjson.dumps(_usage(envelope.prompt, 1, None))
+    steps: list[Step] = [Chunk(_MESSAGE_START % (envelope.message_id.encode(), model, begun))]
+    for index, (start, deltas) in enumerate(_blocks(turn, envelope, pace.stamp)):
         steps.append(Chunk(_BLOCK_START % (index, start)))
         if index == 0:
             steps.append(_PING)
-        steps += _with_pauses(deltas, pause_seconds) if pause_seconds else deltas
+        steps += pace.paced(deltas)
         steps.append(Chunk(_BLOCK_STOP % index))
-    reason = STOP_REASONS[turn.stop].encode()
-    steps += [Chunk(_MESSAGE_DELTA % (reason, envelope.input_tokens, turn.tokens())), _MESSAGE_STOP, _END]
+    reason, sequence = STOP_REASONS[turn.stop].encode(), orjson.dumps(turn.sequence)
+    spent = orjson.dumps(_usage(envelope.prompt, turn.tokens(), _thinking_tokens(turn)))
+    steps += [Chunk(_MESSAGE_DELTA % (reason, sequence, spent)), _MESSAGE_STOP, _END]
     return steps
 
 
@@ -98,16 +105,30 @@ def whole(turn: Turn, envelope: Envelope) -> bytes:
             "model": envelope.model,
             "content": list(_content(turn, envelope)),
             "stop_reason": STOP_REASONS[turn.stop],
-            "stop_sequence": None,
-            "usage": {
-                "input_tokens": envelope.input_tokens,
-                "cache_creation_input_tokens": 0,
-                "cache_read_input_tokens": 0,
-                "output_tokens": turn.tokens(),
-                "service_tier": "standard",
-            },
+            "stop_sequence": turn.sequence,
+            "usage": _usage(envelope.prompt, turn.tokens(), _thinking_tokens(turn)),
         }
     )
+
+
+def _usage(prompt: Prompt, output_tokens: int, thinking_tokens: int | None) -> JsonObject:
+    """What the reply took, thinking included; `thinking_tokens` are None where there was none."""
+    kept, long = (0, prompt.cache_write) if prompt.long else (prompt.cache_write, 0)
+    usage: JsonObject = {
+        "input_tokens": prompt.fresh,
+        "cache_creation_input_tokens": prompt.cache_write,
+        "cache_read_input_tokens": prompt.cache_read,
+        "cache_creation": {"ephemeral_5m_input_tokens": kept, "ephemeral_1h_input_tokens": long},
+        "output_tokens": output_tokens,
+        "service_tier": "standard",
+    }
+    if thinking_tokens is not None:
+        usage["output_tokens_details"] = {"thinking_tokens": thinking_tokens}
+    return usage
+
+
+def _thinking_tokens(turn: Turn) -> int | None:
+    return None if turn.thinking is None else turn.thinking_tokens()
 
 
 def error_body(status: int, message: str, request_id: str) -> bytes:
@@ -123,7 +144,8 @@ def error_event(status: int, message: str, request_id: str) -> bytes:
 
 def _content(turn: Turn, envelope: Envelope) -> Iterator[JsonObject]:
     if turn.thinking is not None:
-        yield {"type": "thinking", "thinking": turn.thinking, "signature": signature_of(turn.thinking)}
+        thinking = turn.visible_thinking
+        yield {"type": "thinking", "thinking": thinking, "signature": signature_of(thinking)}
     if turn.text:
         yield {"type": "text", "text": "".join(turn.text)}
     for i, call in enumerate(turn.calls):
@@ -137,8 +159,9 @@ def _blocks(turn: Turn, envelope: Envelope, stamp: bool) -> Iterator[tuple[bytes
     """Each block: what stands in its start event after `"type":`, and its deltas."""
     index = 0
     if turn.thinking is not None:
-        deltas = [_delta(index, b"thinking", b"thinking", piece) for piece in pieces(turn.thinking, THINKING_DELTAS)]
-        deltas.append(_delta(index, b"signature", b"signature", signature_of(turn.thinking)))
+        thinking = turn.visible_thinking
+        deltas = [_delta(index, b"thinking", b"thinking", piece) for piece in pieces(thinking, THINKING_DELTAS)]
+        deltas.append(_delta(index, b"signature", b"signature", signature_of(thinking)))
         yield b'"thinking","thinking":"","signature":""', deltas
         index += 1
     if turn.text:
@@ -147,7 +170,7 @@ def _blocks(turn: Turn, envelope: Envelope, stamp: bool) -> Iterator[tuple[bytes
         yield b'"text","text":""', [made[piece] for piece in turn.text]
         index += 1
     for i, call in enumerate(turn.calls, index):
-        arguments = ("", *pieces(orjson.dumps(call.arguments).decode(), ARGUMENT_DELTAS))
+        arguments = ("", *pieces(call.written, ARGUMENT_DELTAS))
         start = b'"tool_use","id":"%b","name":%b,"input":{}'
         yield (
             start % (envelope.call_id(i - index).encode(), orjson.dumps(call.name)),
@@ -156,11 +179,4 @@ def _blocks(turn: Turn, envelope: Envelope, stamp: bool) -> Iterator[tuple[bytes
 
 
 def _delta(index: int, kind: bytes, field: bytes, text: str, stamped: bool = False) -> Step:
-    head = _DELTA % (index, kind, field)
-    tail = orjson.dumps(text)[1:-1] + _DELTA_END
-    return Stamped(head + b"@", b"@ " + tail) if stamped else Chunk(head + tail)
-
-
-def _with_pauses(deltas: Sequence[Step], seconds: float) -> list[Step]:
-    pause = Pause(seconds)
-    return [step for delta in deltas for step in (pause, delta)]
+    return delta(_DELTA % (index, kind, field), text, _DELTA_END, stamped)

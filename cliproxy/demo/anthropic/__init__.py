@@ -1,0 +1,1 @@
+"""The demo as Anthropic's Messages API."""

@@ -1,0 +1,1 @@
+"""The demo as Google's Gemini API."""

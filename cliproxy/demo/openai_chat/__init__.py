@@ -1,0 +1,1 @@
+"""The demo as OpenAI's Chat Completions API."""

@@ -1,0 +1,1 @@
+"""The demo as OpenAI's Responses API."""
