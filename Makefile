@@ -31,10 +31,10 @@ types: $(STAMP)  ## mypy --strict
 	$(BIN)/mypy
 
 unit: $(STAMP)  ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto
 
 quick: $(STAMP)  ## the tests without processes, sockets and wheels
-	$(BIN)/python -m pytest -m 'not real and not slow'
+	$(BIN)/python -m pytest --numprocesses auto -m 'not real and not slow'
 
 bench: $(STAMP)  ## measure against a bare Twisted relay in the same minute; see docs/performance.md
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement bench/requirements.txt

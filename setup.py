@@ -9,6 +9,6 @@ setup(
     # Says what is so anyway, and has `pip install -e .` put this folder on the path as a whole. Otherwise setuptools
     # maps package names to files, which Twisted's plugin search does not see: it walks over `sys.path`.
     package_dir={"": "."},
-    package_data={"cliproxy": ["py.typed"]},
+    package_data={"cliproxy": ["py.typed", "shaping/capabilities.yaml"]},
     zip_safe=False,
 )

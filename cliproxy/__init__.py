@@ -30,21 +30,23 @@ def service(
     config: Config | str | PathLike[str] | None,
     reactor: IReactorTime,
     endpoints: Sequence[IStreamServerEndpoint] = (),
+    secret: bytes = b"",
 ) -> Daemon:
     """The proxy as an `IService` that listens at `endpoints`; at none, it is there to be mounted: see its `resource`.
 
-    Raises `ConfigUnreadable` or `ConfigInvalid`. Two of them in one reactor share nothing.
+    Raises `ConfigUnreadable` or `ConfigInvalid`. Two of them in one reactor share nothing. `secret`: any bytes that are
+    the same after a restart, so that reasoning which clients carry for other vendors stays of use.
     """
     from cliproxy.daemon import Daemon
 
-    return Daemon(_configuration(config), reactor, endpoints)
+    return Daemon(_configuration(config), reactor, endpoints, secret)
 
 
-def resource(config: Config | str | PathLike[str] | None, reactor: IReactorTime) -> Doors:
+def resource(config: Config | str | PathLike[str] | None, reactor: IReactorTime, secret: bytes = b"") -> Doors:
     """The HTTP API alone as an `IResource`, for a program that needs no orderly end of what is under way."""
     from cliproxy.daemon import House
 
-    return House(_configuration(config), reactor).doors
+    return House(_configuration(config), reactor, secret).doors
 
 
 def _configuration(config: Config | str | PathLike[str] | None) -> Config:

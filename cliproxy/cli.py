@@ -76,7 +76,7 @@ def check(path: str) -> None:
 def demo(
     listen: str, deltas: int, delta_pause_ms: float, stamp: bool, fault: str | None, fault_count: int | None
 ) -> None:
-    """Run the demo upstream on its own: an Anthropic API that answers from a script."""
+    """Run the demo upstream on its own: all four wire formats, answered from a script."""
     from cliproxy.tap import run_demo
 
     try:

@@ -3,90 +3,248 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
+import attrs
 from hyperlink import EncodedURL
 
-from cliproxy.config.schema import DIRECT, ClaudeKey, Config, Proxy
+from cliproxy.config.schema import DIRECT, AuthHeader, Config, Model, OpenAICompatibility, OwnProxy, Proxy, Upstream
 from cliproxy.demo.settings import MODELS as DEMO_MODELS
 from cliproxy.routing.catalogue import CredentialId, ModelName, Offer
 from cliproxy.secret import Secret
 from cliproxy.upstream.accounts import Account, Way
-from cliproxy.upstream.providers import PROVIDERS
+from cliproxy.upstream.providers import PROVIDERS, dialect_at, provider_at
 
-CLAUDE_PATTERN: Final = "claude-*"
-"""What a key without `models` serves. A list of names would be out of date with the vendor's next release."""
-CLAUDE_MODELS: Final = (
-    "claude-fable-5-2",
-    "claude-mythos-5-2",
-    "claude-opus-5-5",
-    "claude-sonnet-5-5",
-    "claude-haiku-5-5",
-    "claude-opus-5",
-    "claude-sonnet-5",
-    "claude-opus-4-8",
-    "claude-opus-4-7",
-    "claude-opus-4-6",
-    "claude-sonnet-4-6",
-    "claude-opus-4-5",
-    "claude-haiku-4-5",
+
+@attrs.frozen
+class Range:
+    """What a key without `models` serves. A list of names would be out of date with the vendor's next release."""
+
+    patterns: tuple[str, ...] = ()
+    listed: tuple[str, ...] = ()
+    """Shown in the list of models; any other name that fits a pattern is served as well."""
+
+
+NOTHING: Final = Range()
+NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+CLAUDE: Final = Range(
+    patterns=("claude-*",),
+    listed=(
+        "claude-fable-5-2",
+        "claude-mythos-5-2",
+        "claude-opus-5-5",
+        "claude-sonnet-5-5",
+        "claude-haiku-5-5",
+        "claude-opus-5",
+        "claude-sonnet-5",
+        "claude-opus-4-8",
+        "claude-opus-4-7",
+        "claude-opus-4-6",
+        "claude-sonnet-4-6",
+        "claude-opus-4-5",
+        "claude-haiku-4-5",
+    ),
 )
-"""What such a key is shown with in the list of models; any other `claude-*` name is served as well."""
+GEMINI: Final = Range(
+    patterns=("gemini-*",),
+    listed=(
+        "gemini-3.8-flash",
+        "gemini-3.7-flash",
+        "gemini-3.6-flash",
+        "gemini-3.5-flash",
+        "gemini-3.5-flash-lite",
+        "gemini-3-pro-preview",
+        "gemini-2.5-pro",
+        "gemini-2.5-flash",
+        "gemini-2.5-flash-lite",
+    ),
+)
+OPENAI: Final = Range(
+    patterns=("gpt-*", "codex-*", "o1*", "o3*", "o4*"),
+    listed=(
+        "gpt-5.6-sol",
+        "gpt-5.6-terra",
+        "gpt-5.6-luna",
+        "gpt-5.5",
+        "gpt-5.4",
+        "gpt-5.4-mini",
+        "gpt-5.4-nano",
+    ),
+)
+
+
+@attrs.frozen
+class Use:
+    """One key of the configuration, and what it is for."""
+
+    kind: str
+    """How its id begins."""
+    provider: str
+    """A row of `PROVIDERS`, for hosts of which nothing more is known."""
+    upstream: Upstream
+    api_key: Secret
+    proxy_url: OwnProxy
+    range: Range = NOTHING
+    auth_header: AuthHeader | None = None
+
+
+@attrs.frozen
+class Demo:
+    """The demo inside the program, by the door of one wire format."""
+
+    id: CredentialId
+    provider: str
+    base_url: str
+    models: Sequence[str]
+    range: Range
+
 
 DEMO: Final = CredentialId("demo")
+DEMOS: Final = (
+    Demo(DEMO, "claude", "http://demo", DEMO_MODELS, Range(("claude-*",))),
+    Demo(
+        CredentialId("demo-responses"),
+        "codex",
+        "http://demo/v1",
+        ("demo-responses",),
+        Range(("gpt-*", "codex-*"), ("gpt-5.5", "gpt-5.4-mini")),
+    ),
+    Demo(CredentialId("demo-chat"), "openai-compatibility", "http://demo/v1", ("demo-chat",), NOTHING),
+    Demo(
+        CredentialId("demo-gemini"),
+        "gemini",
+        "http://demo",
+        ("demo-gemini",),
+        Range(("gemini-*",), ("gemini-3.7-flash", "gemini-2.5-pro")),
+    ),
+)
+"""One for each wire format, so that every client works at once."""
 
 
 def offers_and_accounts(config: Config) -> tuple[list[Offer], Mapping[CredentialId, Account]]:
-    """Every credential of the configuration, in its order; the demo comes last, and only when asked for."""
+    """Every credential of the configuration, kind by kind in its order; the demo comes last, and only if asked for."""
     offers: list[Offer] = []
     accounts: dict[CredentialId, Account] = {}
-    for key in config.claude_keys:
-        name = _unused(_id("claude", key.api_key, key.base_url), accounts)
-        offers.append(_claude_offer(name, key))
-        accounts[name] = _claude_account(name, key, config.proxy_url)
-    if config.demo:
-        offers.append(Offer(DEMO, models={name: ModelName(name) for name in DEMO_MODELS}))
-        accounts[DEMO] = Account(DEMO, "claude", EncodedURL.from_text("http://demo"), Secret("demo"), False, way="demo")
+    for use in _uses(config):
+        name = _unused(_id(use), accounts)
+        offers += _offers(name, use)
+        accounts[name] = _account(
+            name,
+            use.provider,
+            use.upstream.base_url,
+            use.api_key,
+            _way(use.proxy_url, config.proxy_url),
+            use.upstream.headers,
+            use.auth_header,
+        )
+    for demo in DEMOS if config.demo else ():
+        offers.append(_demo_offer(demo))
+        accounts[demo.id] = _account(demo.id, demo.provider, demo.base_url, Secret("demo"), "demo")
     return offers, accounts
 
 
-def _claude_offer(name: CredentialId, key: ClaudeKey) -> Offer:
-    by_name = {model.alias: ModelName(model.name) for model in key.models}
-    return Offer(
-        credential=name,
-        models=by_name,
-        patterns=() if by_name else (CLAUDE_PATTERN,),
-        listed=() if by_name else CLAUDE_MODELS,
-        prefix=key.prefix,
-        excluded=key.excluded_models,
-    )
+def _uses(config: Config) -> Iterator[Use]:
+    for claude in config.claude_keys:
+        yield Use("claude", "claude", claude, claude.api_key, claude.proxy_url, CLAUDE, claude.auth_header)
+    for gemini in config.gemini_keys:
+        yield Use("gemini", "gemini", gemini, gemini.api_key, gemini.proxy_url, GEMINI)
+    for vertex in config.vertex_keys:
+        yield Use("vertex", "vertex", vertex, vertex.api_key, vertex.proxy_url, GEMINI)
+    for codex in config.codex_keys:
+        yield Use("codex", "codex", codex, codex.api_key, codex.proxy_url, OPENAI)
+    for server in config.openai_compatibility:
+        if not server.disabled:
+            yield from _uses_of(server)
 
 
-def _claude_account(name: CredentialId, key: ClaudeKey, proxy: Proxy | None) -> Account:
-    base_url = EncodedURL.from_text(key.base_url)
-    own_host = base_url.host == PROVIDERS["claude"].own_host
+def _uses_of(server: OpenAICompatibility) -> Iterator[Use]:
+    provider = "openai-responses" if server.wire_api == "responses" else "openai-compatibility"
+    for key in server.keys:
+        yield Use(f"openai-compatibility:{server.name.lower()}", provider, server, key.api_key, key.proxy_url)
+
+
+# -- what is offered -----------------------------------------------------------------------------------------------
+
+
+def _offers(name: CredentialId, use: Use) -> Iterator[Offer]:
+    upstream = use.upstream
+    served = NOTHING if upstream.models else use.range
+    for models in _layers(upstream.models):
+        yield Offer(
+            credential=name,
+            models=models,
+            patterns=served.patterns,
+            listed=served.listed,
+            prefix=upstream.prefix,
+            excluded=upstream.excluded_models,
+        )
+
+
+def _layers(models: Sequence[Model]) -> Sequence[Mapping[str, ModelName]]:
+    """The models by alias. What an alias stands for beside its first model is in further layers, one each; all of them
+    are candidates. There is at least one layer.
+    """
+    layers: list[dict[str, ModelName]] = [{}]
+    depths: dict[str, int] = {}
+    for model in dict.fromkeys(models):
+        depth = depths[model.alias] = depths.get(model.alias, -1) + 1
+        if depth == len(layers):
+            layers.append({})
+        layers[depth][model.alias] = ModelName(model.name)
+    return layers
+
+
+def _demo_offer(demo: Demo) -> Offer:
+    models = {name: ModelName(name) for name in demo.models}
+    return Offer(demo.id, models, demo.range.patterns, demo.range.listed)
+
+
+# -- what it takes to use it ---------------------------------------------------------------------------------------
+
+
+def _account(
+    name: CredentialId,
+    kind: str,
+    address: str,
+    key: Secret,
+    way: Way,
+    headers: Mapping[str, str] = NO_HEADERS,
+    auth_header: AuthHeader | None = None,
+) -> Account:
+    base_url = EncodedURL.from_text(address)
+    provider = provider_at(kind, base_url.host)
     return Account(
         id=name,
-        provider="claude",
+        provider=provider,
         base_url=base_url,
-        key=key.api_key,
-        bearer=key.auth_header == "bearer" if key.auth_header else not own_host,
-        headers=key.headers,
-        way=_way(key.proxy_url, proxy),
+        key=key,
+        bearer=_bearer(provider, base_url.host, auth_header),
+        headers=headers,
+        way=way,
+        dialect=dialect_at(provider, base_url.host),
+        origin=f"{PROVIDERS[provider].format}@{base_url.authority()}",
     )
 
 
-def _way(own: Proxy | str | None, overall: Proxy | None) -> Way:
+def _bearer(provider: str, host: str, auth_header: AuthHeader | None) -> bool:
+    if auth_header is not None:
+        return auth_header == "bearer"
+    row = PROVIDERS[provider]
+    return row.key_header is None or row.own_host not in (None, host)
+
+
+def _way(own: OwnProxy, overall: Proxy | None) -> Way:
     if isinstance(own, Proxy):
         return own
     return "direct" if own == DIRECT or overall is None else overall
 
 
-def _id(kind: str, key: Secret, base_url: str) -> CredentialId:
+def _id(use: Use) -> CredentialId:
     """Such as `claude:3f9c2a7be01d`: the same after every restart, and tells nothing of the key."""
-    digest = hashlib.sha256(b"\0".join((kind.encode(), base_url.encode(), key.digest()))).hexdigest()
-    return CredentialId(f"{kind}:{digest[:12]}")
+    told = b"\0".join((use.kind.encode(), use.upstream.base_url.encode(), use.api_key.digest()))
+    return CredentialId(f"{use.kind}:{hashlib.sha256(told).hexdigest()[:12]}")
 
 
 def _unused(name: CredentialId, taken: Mapping[CredentialId, object]) -> CredentialId:

@@ -8,6 +8,7 @@ stays; so does whatever is under way.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -19,15 +20,21 @@ from twisted.web.iweb import IAgent
 from twisted.web.server import Request
 
 from cliproxy import __version__
+from cliproxy.ask import Ask, Provision
 from cliproxy.config.schema import Config, Timeouts
 from cliproxy.credentials import offers_and_accounts
 from cliproxy.demo.agent import DemoAgent
 from cliproxy.demo.settings import DemoSettings
-from cliproxy.exchange import Ask, Exchanges, Provision
+from cliproxy.exchanges import Exchanges
 from cliproxy.listening import Listeners
 from cliproxy.routing.catalogue import Catalogue
 from cliproxy.routing.pool import Pool
+from cliproxy.shaping.table import CapabilityTable, load_builtin
 from cliproxy.streaming.flusher import Flusher
+from cliproxy.streaming.outlet import Outlet
+from cliproxy.translate.envelopes import Envelopes
+from cliproxy.translate.memory import ReasoningMemory
+from cliproxy.translate.translation import Rules
 from cliproxy.upstream.accounts import Way
 from cliproxy.upstream.agent import PooledAgent
 from cliproxy.upstream.endpoints import connector
@@ -43,11 +50,13 @@ USER_AGENT = f"cliproxy/{__version__}".encode()
 class House:
     """What is behind the doors: everything but the listening. State: the configuration that is in use."""
 
-    def __init__(self, config: Config, reactor: IReactorTime) -> None:
+    def __init__(self, config: Config, reactor: IReactorTime, secret: bytes = b"") -> None:
         self.config = config
         self.body_limit = config.listening.body_limit_bytes
         """In bytes; like all that concerns listening, it changes with a restart only."""
         self._reactor = reactor
+        self._envelopes = Envelopes(secret or secrets.token_bytes())
+        self._memory = ReasoningMemory()
         self._transport = self._make_transport(config.timeouts)
         self._pool = Pool(config.retrying.max_cooldown_seconds)
         self._exchanges = Exchanges(self._provision(config), self._pool, reactor)
@@ -70,6 +79,15 @@ class House:
     def serve(self, ask: Ask, request: Request) -> Deferred[None]:
         """Serve one request, to the end of its reply."""
         return self._exchanges.serve(ask, request)
+
+    def serve_into(self, ask: Ask, outlet: Outlet) -> Deferred[None]:
+        """The same for a client that needs no heartbeats, and at whose end stands something else than a request."""
+        return self._exchanges.serve_into(ask, outlet)
+
+    @property
+    def serves_sockets(self) -> bool:
+        """Whether WebSockets are opened."""
+        return self.config.responses_websocket
 
     @property
     def model_names(self) -> Sequence[str]:
@@ -110,6 +128,13 @@ class House:
         return Provision(
             catalogue=Catalogue(offers),
             accounts=accounts,
+            rules=Rules(
+                self._envelopes,
+                self._memory,
+                CapabilityTable(load_builtin(), config.translation.capabilities),
+                config.payload,
+                config.translation.strict,
+            ),
             sender=self._transport,
             flusher=Flusher(self._reactor, config.streaming.flush_seconds),
             streaming=config.streaming,
@@ -131,14 +156,21 @@ class House:
 class Daemon(MultiService):
     """The whole proxy as a service. `resource` is its HTTP API, for mounting; with endpoints, it listens itself.
 
-    Stopping it takes the time that exchanges under way need, `shutdown-grace-seconds` at the most.
+    Stopping it takes the time that exchanges under way need, `shutdown-grace-seconds` at the most. `secret` seals what
+    clients carry back and forth of other vendors' reasoning; without one, that is of use until the process ends.
     """
 
     _log: ClassVar[Logger] = Logger()
 
-    def __init__(self, config: Config, reactor: IReactorTime, endpoints: Sequence[IStreamServerEndpoint] = ()) -> None:
+    def __init__(
+        self,
+        config: Config,
+        reactor: IReactorTime,
+        endpoints: Sequence[IStreamServerEndpoint] = (),
+        secret: bytes = b"",
+    ) -> None:
         super().__init__()
-        self.house = House(config, reactor)
+        self.house = House(config, reactor, secret)
         self.resource = self.house.doors
         self._site = LimitedSite(self.resource, reactor, self.house.body_limit)
         self.listeners = Listeners(endpoints, self._site)
@@ -158,6 +190,7 @@ class Daemon(MultiService):
     def stopService(self) -> Deferred[None]:
         """Stop listening, let what is under way end, and let what was written reach the clients."""
         stopped: Deferred[object] = super().stopService()
+        stopped.addCallback(lambda _: self._site.drain())
         drained = stopped.addCallback(lambda _: self.house.drain())
         return drained.addCallback(lambda _: self._site.close())
 

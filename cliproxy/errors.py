@@ -87,6 +87,12 @@ class UnsupportedCoding(ClientMistake):
     status = 415
 
 
+class UpgradeRequired(ClientMistake):
+    """A path that is a WebSocket, asked without one, or while none are served."""
+
+    status = 426
+
+
 # -- trouble upstream: another credential may still serve ---------------------------------------------------------
 
 
@@ -115,11 +121,15 @@ class TimedOut(UpstreamTrouble):
 
 
 class Reported(UpstreamTrouble):
-    """An error that the upstream told inside a stream, with the status that goes with its kind."""
+    """An error that the upstream told inside a stream, with the status that goes with its kind.
 
-    def __init__(self, message: str, status: int) -> None:
+    `context_overflow`: it says, in whatever words, that the prompt is too long.
+    """
+
+    def __init__(self, message: str, status: int, context_overflow: bool = False) -> None:
         super().__init__(message)
         self.status = status
+        self.context_overflow = context_overflow
 
 
 class RateLimited(UpstreamTrouble):

@@ -1,6 +1,6 @@
 """The story of one request: who could serve it, an attempt, another if that fails, and the relay of the reply.
 
-    plan -> attempt -> (trouble: the next credential) -> relay -> report
+    plan -> prepare -> attempt -> (trouble: the next credential) -> relay -> report
 
 Until the first content has gone out, trouble is met by asking another credential. After that nothing is asked twice:
 the client is told in its own format what happened. What the client did wrong is answered at once and costs no
@@ -9,19 +9,19 @@ credential. When the client leaves, the coroutine is cancelled wherever it waits
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Final
 
-import attrs
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.defer import CancelledError
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
-from twisted.web.server import Request
 
-from cliproxy.config.schema import Streaming, Timeouts
+from cliproxy.ask import Ask, Provision
+from cliproxy.attempt import Attempt, Refusal, first, reply_head
+from cliproxy.conversation.reply import Fold, Reply
+from cliproxy.conversation.request import Reasoning
 from cliproxy.errors import (
+    BadRequest,
     Broken,
     Overloaded,
     ProxyError,
@@ -31,22 +31,24 @@ from cliproxy.errors import (
     UnknownModel,
     UpstreamTrouble,
 )
-from cliproxy.formats import FORMATS
-from cliproxy.formats.wire import SILENT_HEARTBEAT, Complaint, Operation, WireFormat
-from cliproxy.routing.catalogue import Candidate, Catalogue, CredentialId
+from cliproxy.formats import CODECS, FORMATS
+from cliproxy.formats.overflow import is_context_overflow
+from cliproxy.formats.wire import SILENT_HEARTBEAT, Complaint, Operation
+from cliproxy.routing.catalogue import Candidate
 from cliproxy.routing.pool import Pool, Wait
 from cliproxy.routing.verdicts import NO_ANSWER, is_trouble
-from cliproxy.shaping import rename_model
+from cliproxy.shaping.estimate import estimate_tokens
+from cliproxy.shaping.suffix import split_suffix
 from cliproxy.streaming.collect import collect
-from cliproxy.streaming.flusher import Flusher
 from cliproxy.streaming.heart import Heart
+from cliproxy.streaming.outlet import Outlet
 from cliproxy.streaming.pump import Pump
-from cliproxy.streaming.sink import Sink
-from cliproxy.translate import ReplyHead, reader
-from cliproxy.upstream.accounts import Account
+from cliproxy.translate.translation import Asked, Translation, Upstream
 from cliproxy.upstream.hints import retry_after
-from cliproxy.upstream.providers import PROVIDERS, outgoing_headers, returned_headers, url_for
-from cliproxy.upstream.transport import Answer, Outgoing
+from cliproxy.upstream.providers import (
+    PROVIDERS,
+)
+from cliproxy.upstream.transport import Answer
 
 MAX_ERROR_BODY_BYTES: Final = 256 * 1024
 """Of an answer that is held while another credential is asked. Real ones have a few hundred."""
@@ -54,62 +56,20 @@ ERROR_BODY_SECONDS: Final = 5.0
 """An error's body comes with its head; who waits longer for it only delays the next attempt."""
 
 
+NO_COUNTER: Final = frozenset({404, 405, 501})
+"""What servers answer that speak a wire but have no token counter."""
+COUNT_HEADER: Final = b"x-cliproxy-token-count"
 MAX_LOGGED_CHARACTERS: Final = 300
 """Of an upstream's message; it goes to the client whole."""
 
 
-class Sender(Protocol):
-    """The door out."""
-
-    def send(self, outgoing: Outgoing) -> Deferred[Answer]:
-        """Fires with the answer once its head has come, or fails with `UpstreamTrouble`."""
-
-
-@attrs.frozen
-class Ask:
-    """What a client asks, as read at its door."""
-
-    request_id: str
-    wire: WireFormat
-    operation: Operation
-    model: str
-    stream: bool
-    body: bytes = attrs.field(repr=False)
-    headers: Sequence[tuple[bytes, bytes]] = attrs.field(repr=False)
-    """Names in lower case."""
-    query: bytes = b""
-
-
-@attrs.frozen
-class Provision:
-    """What exchanges work with, made anew from each configuration. A running one keeps that which it began with."""
-
-    catalogue: Catalogue
-    accounts: Mapping[CredentialId, Account]
-    sender: Sender
-    flusher: Flusher
-    streaming: Streaming
-    timeouts: Timeouts
-    request_retry: int
-    user_agent: bytes
-
-
-@attrs.frozen
-class Refusal:
-    """An upstream's error answer, whole, to be told if nobody does better."""
-
-    status: int
-    headers: Sequence[tuple[bytes, bytes]] = attrs.field(repr=False)
-    body: bytes = attrs.field(repr=False)
-
-
 class Exchange:
-    """One request on its way. State: who was tried, and the pump of the reply under way."""
+    """One request on its way. State: the translation, and the pump of the reply under way."""
 
     _log: ClassVar[Logger] = Logger()
 
     def __init__(
-        self, ask: Ask, sink: Sink, provision: Provision, pool: Pool, clock: IReactorTime, wall: Callable[[], float]
+        self, ask: Ask, sink: Outlet, provision: Provision, pool: Pool, clock: IReactorTime, wall: Callable[[], float]
     ) -> None:
         self._ask = ask
         self._sink = sink
@@ -117,6 +77,7 @@ class Exchange:
         self._pool = pool
         self._clock = clock
         self._wall = wall
+        self._translation = self._translate(None)
         self._pump: Pump | None = None
         self._cut_short = False
         self._heart = Heart(sink, clock, provision.streaming, self._beat)
@@ -130,7 +91,7 @@ class Exchange:
         except CancelledError:
             if not self._cut_short:
                 raise
-            self._tell(_shutting_down())
+            self._tell(shutting_down())
         except Exception:
             # A mistake of ours. Before the head the door makes an answer of it; later there is none to be made.
             if self._sink.head_sent:
@@ -147,16 +108,14 @@ class Exchange:
         If not, it is to be cancelled, and the client is told.
         """
         self._cut_short = True
-        return self._pump is not None and self._pump.break_off(_shutting_down())
+        return self._pump is not None and self._pump.break_off(shutting_down())
 
     async def _serve(self) -> None:
         """Ask one credential after another until a reply is relayed, or tell why there is none."""
-        candidates = self._provision.catalogue.candidates(self._ask.model)
-        if not candidates:
-            raise UnknownModel(self._ask.model, self._provision.catalogue.nearest(self._ask.model))
+        candidates = self._candidates()
         turn = self._pool.turn(f"{self._ask.operation.value} {self._ask.model}")
         tried: list[Candidate] = []
-        outcome: Refusal | UpstreamTrouble | None = None
+        outcome: Refusal | ProxyError | None = None
         while len(tried) <= self._provision.request_retry:
             choice = self._pool.choose(candidates, turn, self._clock.seconds(), tried)
             if isinstance(choice, Wait):
@@ -164,113 +123,198 @@ class Exchange:
             if not isinstance(choice, Candidate):
                 break
             tried.append(choice)
-            outcome = await self._attempt(choice)
+            if not self._can_be_asked(choice):
+                self._count_here()
+                return
+            try:
+                attempt = self._plan(choice)
+            except BadRequest as mistake:
+                outcome = outcome or mistake  # to this upstream it cannot be said; to another it may
+                continue
+            outcome = await self._attempt(attempt)
             if outcome is None:
                 return
         assert outcome is not None
-        if isinstance(outcome, UpstreamTrouble):
+        if isinstance(outcome, ProxyError):
             raise outcome
         self._refuse(outcome)
 
-    async def _attempt(self, candidate: Candidate) -> Refusal | UpstreamTrouble | None:
-        """Ask one credential. None: the client has its reply; else what went wrong, with nothing told to the client."""
+    def _translate(self, reasoning: Reasoning | None) -> Translation:
+        ask = self._ask
+        asked = Asked(
+            request_id=ask.request_id,
+            wire=ask.wire,
+            operation=ask.operation,
+            model=ask.model,
+            stream=ask.stream,
+            body=ask.body,
+            reasoning=reasoning,
+            created=int(self._wall()),
+            array=ask.array,
+        )
+        return Translation(asked, self._provision.rules)
+
+    def _candidates(self) -> Sequence[Candidate]:
+        """Who could serve: by the model's whole name if it is a listed one, else by what stands before a suffix."""
+        catalogue, ask = self._provision.catalogue, self._ask
+        name, reasoning = split_suffix(ask.model)
+        if name != ask.model and ask.model not in catalogue.names:
+            self._translation = self._translate(reasoning)
+        else:
+            name = ask.model
+        candidates = catalogue.candidates(name)
+        if not candidates:
+            raise UnknownModel(ask.model, catalogue.nearest(name))
+        able = [candidate for candidate in candidates if self._can_be_asked(candidate)]
+        if not able and ask.operation is Operation.COMPACT:
+            raise BadRequest(f"No upstream of {ask.model} can compact a conversation.")
+        return able or candidates
+
+    def _can_be_asked(self, candidate: Candidate) -> bool:
+        """Whether an upstream has the operation. Token counters are not everywhere; what compacts keeps its format."""
+        provider = PROVIDERS[self._provision.accounts[candidate.credential].provider]
+        same = FORMATS[provider.format] is self._ask.wire
+        return self._ask.operation in provider.paths and (same or self._ask.operation is not Operation.COMPACT)
+
+    def _plan(self, candidate: Candidate) -> Attempt:
         account = self._provision.accounts[candidate.credential]
-        asked_at = self._clock.seconds()
+        wire = FORMATS[PROVIDERS[account.provider].format]
+        upstream = Upstream(wire, account.origin, candidate.model, account.dialect)
+        prepared = self._translation.prepare(upstream)
+        return Attempt(self._ask, candidate, account, upstream, prepared, self._clock.seconds())
+
+    async def _attempt(self, attempt: Attempt) -> Refusal | UpstreamTrouble | None:
+        """Ask one credential. None: the client has its reply; else what went wrong, with nothing told to the client."""
         self._pump = None
+        self._note_losses(attempt)
         if self._ask.stream:
             self._heart.start()
         try:
-            answer = await self._provision.sender.send(self._outgoing(candidate, account))
-            if is_trouble(answer.status):
-                return await self._refusal(candidate, account, answer)
-            if self._sink.head_sent and not _reply_head(answer).is_stream:
-                await self._squeeze_in(answer)
+            if attempt.prepared.times > 1:
+                return await self._ask_for_each(attempt)
+            answer = await self._provision.sender.send(attempt.outgoing(self._provision.user_agent))
+            if self._ask.operation is Operation.COUNT_TOKENS and answer.status in NO_COUNTER:
+                await self._body_of_error(attempt, answer)
+                self._count_here()
                 return None
-            pump = self._begin(answer, account)
+            if is_trouble(answer.status):
+                return await self._refusal(attempt, answer)
+            if attempt.must_be_told(answer, in_stream=self._sink.head_sent):
+                self._refuse(attempt.refusal(answer, await self._body_of_error(attempt, answer)))
+                return None
+            pump = self._begin(attempt, answer)
             await pump.proven
         except UpstreamTrouble as trouble:
-            trouble.message = account.redacted(trouble.message.encode()).decode()
+            trouble.message = attempt.account.redacted(trouble.message.encode()).decode()
             if not is_trouble(_status_of(trouble)):
                 raise  # the client's mistake, told inside a stream
-            self._cool(candidate, _status_of(trouble), trouble.retry_after, trouble.message)
+            self._cool(attempt, _status_of(trouble), trouble.retry_after, trouble.message)
             return trouble
         if not self._sink.head_sent:
-            self._sink.head(answer.status, self._head_to_tell(answer, pump))
+            whole = not pump.inflated
+            self._sink.head(answer.status, attempt.head_of_reply(answer, plain=pump.plain, whole=whole))
         pump.flow(self._sink)
         broken = await pump.done
-        self._report(candidate, asked_at, answer.status, broken)
+        self._report(attempt, answer.status, broken)
         return None
 
-    def _outgoing(self, candidate: Candidate, account: Account) -> Outgoing:
-        ask = self._ask
-        as_asked = candidate.model == ask.model
-        return Outgoing(
-            method="POST",
-            url=url_for(account, ask.operation, ask.query),
-            headers=outgoing_headers(ask.headers, account, self._provision.user_agent),
-            body=ask.body if as_asked else rename_model(ask.body, candidate.model),
-            way=account.way,
-        )
+    async def _ask_for_each(self, attempt: Attempt) -> Refusal | UpstreamTrouble | None:
+        """Ask once for each answer that the client wants, and tell them together."""
+        replies: list[Reply] = []
+        for _ in range(attempt.prepared.times):
+            answer = await self._provision.sender.send(attempt.outgoing(self._provision.user_agent))
+            if is_trouble(answer.status):
+                return await self._refusal(attempt, answer)
+            if answer.status >= 300:
+                self._refuse(attempt.refusal(answer, await self._body_of_error(attempt, answer)))
+                return None
+            kept = Fold()
+            prepared = self._translation.prepare(attempt.upstream)  # its stages hold state of one reply
+            reader = self._translation.keeper(attempt.upstream, prepared, reply_head(answer), kept)
+            self._pump = pump = Pump(reader, self._clock, self._provision.timeouts.idle_seconds, self._ask.request_id)
+            answer.deliver(pump)
+            pump.watch(None)
+            await pump.proven
+            pump.abandon()  # a body may go on behind its reply
+            replies.append(kept.reply())
+        if not self._sink.head_sent:
+            self._sink.head(200, attempt.head_of_telling([]))
+        self._sink.write(self._translation.merged(attempt.prepared, replies))
+        self._sink.finish()
+        self._pool.served(attempt.candidate, attempt.asked_at)
+        return None
 
-    def _begin(self, answer: Answer, account: Account) -> Pump:
+    def _begin(self, attempt: Attempt, answer: Answer) -> Pump:
         """Have the body pumped, to the point where it proves good."""
-        head = _reply_head(answer)
-        reply = reader(self._ask.wire, FORMATS[PROVIDERS[account.provider].format], head)
+        reply = self._translation.reader(attempt.upstream, attempt.prepared, reply_head(answer))
         self._pump = pump = Pump(reply, self._clock, self._provision.timeouts.idle_seconds, self._ask.request_id)
         answer.deliver(pump)
-        if self._ask.stream and head.is_stream:
+        if self._ask.stream and attempt.becomes_stream(answer):
             pump.watch(None)
         else:
             self._heart.stop()
             pump.watch(self._provision.streaming.commit_seconds)
         return pump
 
-    async def _squeeze_in(self, answer: Answer) -> None:
-        """Tell an answer that is no stream where a stream was promised: the client's mistake, or an odd upstream."""
+    async def _body_of_error(self, attempt: Attempt, answer: Answer) -> bytes:
+        """All of it, without the account's key. An answer below 400 that is none of those asked for is no error."""
         body = await collect(answer, MAX_ERROR_BODY_BYTES, ERROR_BODY_SECONDS, self._clock)
-        if answer.status < 400:
+        if answer.status < 300:
             raise Broken("The upstream answered with something other than the stream that was asked for.")
-        self._tell_late(answer.status, self._ask.wire.error_message(body))
+        return attempt.account.redacted(body)
 
-    def _head_to_tell(self, answer: Answer, pump: Pump) -> list[tuple[bytes, bytes]]:
-        headers = returned_headers(answer.headers, plain=pump.plain)
-        if _reply_head(answer).is_stream:
-            headers.append((b"x-accel-buffering", b"no"))
-        elif answer.length is not None and not pump.inflated:
-            headers.append((b"content-length", b"%d" % answer.length))
-        return headers
-
-    async def _refusal(self, candidate: Candidate, account: Account, answer: Answer) -> Refusal | UpstreamTrouble:
+    async def _refusal(self, attempt: Attempt, answer: Answer) -> Refusal | UpstreamTrouble:
         """Take an error answer whole, and cool the credential."""
-        hint = retry_after(_first(answer, b"Retry-After"), self._wall())
-        body = account.redacted(await collect(answer, MAX_ERROR_BODY_BYTES, ERROR_BODY_SECONDS, self._clock))
-        self._cool(candidate, answer.status, hint, self._ask.wire.error_message(body))
+        hint = retry_after(first(answer, b"Retry-After"), self._wall())
+        refusal = attempt.refusal(answer, await self._body_of_error(attempt, answer))
+        self._cool(attempt, answer.status, hint, refusal.message)
         if answer.status < 400:
             return Unavailable(f"The upstream redirects (status {answer.status}); is its base-url right?")
-        return Refusal(answer.status, returned_headers(answer.headers, plain=True), body)
+        return refusal
 
-    def _report(self, candidate: Candidate, asked_at: float, status: int, broken: UpstreamTrouble | None) -> None:
+    def _count_here(self) -> None:
+        """Answer a count for an upstream that has no counter: by an estimate, marked as one."""
+        encode_count = CODECS[self._ask.wire.name].encode_count
+        assert encode_count is not None
+        body = encode_count(estimate_tokens(self._translation.decoded))
+        headers = [(b"content-type", b"application/json"), (COUNT_HEADER, b"estimate")]
+        self._sink.head(200, [*headers, (b"content-length", b"%d" % len(body))])
+        self._sink.write(body)
+        self._sink.finish()
+
+    def _note_losses(self, attempt: Attempt) -> None:
+        for loss in attempt.prepared.losses:
+            self._log.debug(
+                "{request_id}: {field} is {fate} for {credential}: {why}",
+                request_id=self._ask.request_id,
+                field=loss.field,
+                fate="emulated" if loss.emulated else "left out",
+                credential=attempt.candidate.credential,
+                why=loss.why,
+            )
+
+    def _report(self, attempt: Attempt, status: int, broken: UpstreamTrouble | None) -> None:
         if broken is not None and not self._cut_short and is_trouble(_status_of(broken)):
-            self._cool(candidate, _status_of(broken), None, broken.message)
+            self._cool(attempt, _status_of(broken), None, broken.message)
         elif status < 300:
-            self._pool.served(candidate, asked_at)
+            self._pool.served(attempt.candidate, attempt.asked_at)
         self._log.debug(
             "{request_id}: {model} by {credential}: {status}{ending}",
             request_id=self._ask.request_id,
             model=self._ask.model,
-            credential=candidate.credential,
+            credential=attempt.candidate.credential,
             status=status,
             ending=f", then broken: {broken.message}" if broken else "",
         )
 
-    def _cool(self, candidate: Candidate, status: int, hint: float | None, reason: str) -> None:
-        seconds = self._pool.failed(candidate, status, self._clock.seconds(), hint)
+    def _cool(self, attempt: Attempt, status: int, hint: float | None, reason: str) -> None:
+        seconds = self._pool.failed(attempt.candidate, status, self._clock.seconds(), hint)
         self._log.warn(
             "{request_id}: {credential} cools for {seconds:.0f} s for {model} ({status}): {reason}",
             request_id=self._ask.request_id,
-            credential=candidate.credential,
+            credential=attempt.candidate.credential,
             seconds=seconds,
-            model=candidate.model,
+            model=attempt.candidate.model,
             status=status or "no status",
             reason=reason[:MAX_LOGGED_CHARACTERS],
         )
@@ -278,7 +322,7 @@ class Exchange:
     def _refuse(self, refusal: Refusal) -> None:
         """Tell the client an upstream's error answer."""
         if self._sink.head_sent:
-            self._tell_late(refusal.status, self._ask.wire.error_message(refusal.body))
+            self._tell_late(refusal.status, refusal.message, refusal.context_overflow)
             return
         length = (b"content-length", b"%d" % len(refusal.body))
         self._sink.head(refusal.status, (*refusal.headers, length))
@@ -289,11 +333,12 @@ class Exchange:
         """Tell an error: in the stream if its head is out, else by raising it for the door to make an answer of."""
         if not self._sink.head_sent:
             raise error
-        self._tell_late(error.status, error.message)
+        self._tell_late(error.status, error.message, isinstance(error, Reported) and error.context_overflow)
 
-    def _tell_late(self, status: int, message: str) -> None:
+    def _tell_late(self, status: int, message: str, overflow: bool) -> None:
         """Tell an error in a stream whose head is out."""
-        self._sink.write(self._ask.wire.error_event(Complaint(status, message, self._ask.request_id)))
+        overflow = overflow or is_context_overflow(status, message)
+        self._sink.write(self._ask.wire.error_event(Complaint(status, message, self._ask.request_id, overflow)))
         self._sink.finish()
 
     def _beat(self) -> bytes:
@@ -315,88 +360,6 @@ def _status_of(trouble: UpstreamTrouble) -> int:
     return trouble.status if isinstance(trouble, Reported) else NO_ANSWER
 
 
-def _shutting_down() -> Unavailable:
+def shutting_down() -> Unavailable:
+    """What is told of a daemon that is being stopped."""
     return Unavailable("The proxy is shutting down.", retry_after=1.0)
-
-
-def _reply_head(answer: Answer) -> ReplyHead:
-    return ReplyHead(
-        status=answer.status,
-        content_type=_first(answer, b"Content-Type") or b"",
-        coding=_first(answer, b"Content-Encoding") or b"",
-    )
-
-
-def _first(answer: Answer, name: bytes) -> bytes | None:
-    values = answer.headers.getRawHeaders(name)
-    return values[0] if values else None
-
-
-class Exchanges:
-    """All exchanges of one daemon. State: those under way, and whether it is still open for more."""
-
-    _log: ClassVar[Logger] = Logger()
-
-    def __init__(
-        self, provision: Provision, pool: Pool, clock: IReactorTime, wall: Callable[[], float] = time.time
-    ) -> None:
-        self.provision = provision
-        """For exchanges to come; a reload puts another here."""
-        self._pool = pool
-        self._clock = clock
-        self._wall = wall
-        self._running: dict[Exchange, Deferred[None]] = {}
-        self._drained: Deferred[None] | None = None
-
-    @property
-    def running(self) -> int:
-        """How many are under way."""
-        return len(self._running)
-
-    def serve(self, ask: Ask, request: Request) -> Deferred[None]:
-        """Serve one request; fires when its reply has ended, fails with `ProxyError` if there is none to be told.
-
-        Cancelling it cancels whatever is under way upstream.
-        """
-        if self._drained is not None:
-            raise _shutting_down()
-        provision = self.provision
-        sink = Sink(request, provision.flusher, self._clock, provision.streaming.flush_bytes)
-        exchange = Exchange(ask, sink, provision, self._pool, self._clock, self._wall)
-        served = Deferred.fromCoroutine(exchange.run())
-        if not served.called:
-            self._running[exchange] = served
-            served.addBoth(self._ended, exchange)
-        return served
-
-    def drain(self, grace_seconds: float) -> Deferred[None]:
-        """Take no more; fires when those under way have ended, which the grace is for; then they are cancelled."""
-        if self._drained is not None:
-            return self._drained
-        drained = self._drained = Deferred()
-        if not self._running:
-            drained.callback(None)
-            return drained
-        self._log.info(
-            "stopping: {count} exchanges have {seconds:g} s to end", count=self.running, seconds=grace_seconds
-        )
-        late = self._clock.callLater(grace_seconds, self._cut_short)
-        return drained.addBoth(_without, late)
-
-    def _cut_short(self) -> None:
-        for exchange, served in tuple(self._running.items()):
-            if not exchange.cut_short():
-                served.cancel()
-
-    def _ended(self, outcome: Failure | None, exchange: Exchange) -> Failure | None:
-        del self._running[exchange]
-        if self._drained is not None and not self._running and not self._drained.called:
-            self._drained.callback(None)
-        return outcome
-
-
-def _without(outcome: Failure | None, call: IDelayedCall) -> Failure | None:
-    """Pass the outcome on, with the call cancelled if it is still to come."""
-    if call.active():
-        call.cancel()
-    return outcome

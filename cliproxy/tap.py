@@ -25,6 +25,7 @@ from twisted.python.failure import Failure
 
 from cliproxy import __version__, systemd
 from cliproxy.config.auth_dir import remarks
+from cliproxy.config.installation import SecretUnusable, secret_in
 from cliproxy.config.loader import ConfigInvalid, ConfigUnreadable, Loaded, load
 from cliproxy.config.schema import Config
 from cliproxy.config.watcher import Reading, Watcher
@@ -122,7 +123,17 @@ class Program(MultiService):
             endpoints = endpoints or [configured_endpoint(self._reactor, config.listening)]
         except CannotListen as error:
             _exit(str(error))
-        return Daemon(config, cast(IReactorTime, self._reactor), endpoints)
+        return Daemon(config, cast(IReactorTime, self._reactor), endpoints, self._secret(config))
+
+    def _secret(self, config: Config) -> bytes:
+        """The installation's, where there is one: a demo leaves nothing behind."""
+        if self._path is None:
+            return b""
+        try:
+            return secret_in(config.auth_dir)
+        except SecretUnusable as unusable:
+            self._log.warn("{why} Reasoning that clients hold will be of no use after a restart.", why=str(unusable))
+            return b""
 
     def _with_demo(self, config: Config) -> Config:
         return attrs.evolve(config, demo=self._demo)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from zope.interface import provider
+
+settings.register_profile("here", max_examples=int(os.environ.get("CLIPROXY_EXAMPLES", "40")), deadline=None)
+settings.load_profile("here")
 
 
 def pytest_collection_finish() -> None:

@@ -5,10 +5,23 @@ from typing import Any
 import attrs
 import pytest
 
-from cliproxy.config.schema import DIRECT, AuthHeader, ClaudeKey, Config, Model, Proxy
-from cliproxy.credentials import CLAUDE_MODELS, DEMO, offers_and_accounts
+from cliproxy.config.schema import (
+    DIRECT,
+    AuthHeader,
+    ClaudeKey,
+    CodexKey,
+    Config,
+    GeminiKey,
+    KeyEntry,
+    Model,
+    OpenAICompatibility,
+    Proxy,
+    VertexKey,
+)
+from cliproxy.credentials import CLAUDE, DEMO, DEMOS, GEMINI, OPENAI, Range, offers_and_accounts
 from cliproxy.demo.settings import MODELS
-from cliproxy.routing.catalogue import Catalogue, CredentialId, Offer
+from cliproxy.formats.codec import Dialect
+from cliproxy.routing.catalogue import Candidate, Catalogue, CredentialId, ModelName, Offer
 from cliproxy.secret import Secret
 from cliproxy.upstream.accounts import Account
 
@@ -68,7 +81,7 @@ def test_without_models_every_claude_name_is_served() -> None:
     offer, _ = of(key())
     assert offer.serves("claude-of-tomorrow") == "claude-of-tomorrow"
     assert offer.serves("gpt-5") is None
-    assert tuple(offer.names()) == CLAUDE_MODELS
+    assert tuple(offer.names()) == CLAUDE.listed
 
 
 def test_with_models_only_those_are_served() -> None:
@@ -89,8 +102,10 @@ def test_prefix_and_exclusions_are_passed_on() -> None:
     ]
 
 
-def test_the_names_shown_are_served_by_their_own_pattern() -> None:
-    assert all(of(key())[0].serves(name) == name for name in CLAUDE_MODELS)
+@pytest.mark.parametrize("served", [CLAUDE, GEMINI, OPENAI, *(demo.range for demo in DEMOS)])
+def test_the_names_shown_are_served_by_their_own_pattern(served: Range) -> None:
+    offer = Offer(DEMO, patterns=served.patterns)
+    assert all(offer.serves(name) == name for name in served.listed)
 
 
 # -- what it takes to use it
@@ -140,6 +155,209 @@ def test_an_account_does_not_print_its_key_or_headers() -> None:
     assert "token-of-the-team" not in repr(account)
 
 
+# -- kinds of upstream
+
+
+KINDS = {
+    "claude": Config(claude_keys=(ClaudeKey(KEY),)),
+    "gemini": Config(gemini_keys=(GeminiKey(KEY),)),
+    "vertex": Config(vertex_keys=(VertexKey(KEY),)),
+    "codex": Config(codex_keys=(CodexKey(KEY),)),
+    "chat": Config(openai_compatibility=(OpenAICompatibility("N", "https://h.example/v1", keys=(KeyEntry(KEY),)),)),
+    "responses": Config(
+        openai_compatibility=(
+            OpenAICompatibility("N", "https://h.example/v1", wire_api="responses", keys=(KeyEntry(KEY),)),
+        )
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "provider", "base_url", "bearer", "origin"),
+    [
+        ("claude", "claude", "https://api.anthropic.com", False, "anthropic@api.anthropic.com"),
+        (
+            "gemini",
+            "gemini",
+            "https://generativelanguage.googleapis.com",
+            False,
+            "gemini@generativelanguage.googleapis.com",
+        ),
+        ("vertex", "vertex", "https://aiplatform.googleapis.com", False, "gemini@aiplatform.googleapis.com"),
+        ("codex", "openai", "https://api.openai.com/v1", True, "openai-responses@api.openai.com"),
+        ("chat", "openai-compatibility", "https://h.example/v1", True, "openai-chat@h.example"),
+        ("responses", "openai-responses", "https://h.example/v1", True, "openai-responses@h.example"),
+    ],
+)
+def test_a_key_is_used_as_its_kind_is(kind: str, provider: str, base_url: str, bearer: bool, origin: str) -> None:
+    _, account = only(KINDS[kind])
+    assert (account.provider, account.bearer, account.origin) == (provider, bearer, origin)
+    assert account.base_url.to_text() == base_url
+    assert account.key == KEY
+
+
+@pytest.mark.parametrize(
+    ("kind", "begins"),
+    [
+        ("claude", "claude:"),
+        ("gemini", "gemini:"),
+        ("vertex", "vertex:"),
+        ("codex", "codex:"),
+        ("chat", "openai-compatibility:n:"),
+        ("responses", "openai-compatibility:n:"),
+    ],
+)
+def test_a_credential_s_name_tells_its_kind(kind: str, begins: str) -> None:
+    name = only(KINDS[kind])[0].credential
+    assert name.startswith(begins)
+    assert len(name) == len(begins) + 12
+
+
+@pytest.mark.parametrize(
+    ("base_url", "provider"),
+    [
+        ("https://gateway.example/v1", "codex"),
+        ("https://api.openai.com/v1", "openai"),
+        ("https://api.openai.com.evil.example/v1", "codex"),
+    ],
+)
+def test_tokens_are_counted_by_openai_itself_alone(base_url: str, provider: str) -> None:
+    assert only(Config(codex_keys=(CodexKey(KEY, base_url=base_url),)))[1].provider == provider
+
+
+@pytest.mark.parametrize("kind", [GeminiKey, VertexKey])
+def test_google_s_key_goes_in_google_s_header_whatever_the_host(kind: type[GeminiKey] | type[VertexKey]) -> None:
+    one = kind(KEY, base_url="https://gateway.example")
+    config = Config(gemini_keys=(one,)) if isinstance(one, GeminiKey) else Config(vertex_keys=(one,))
+    assert only(config)[1].bearer is False
+
+
+@pytest.mark.parametrize(
+    ("base_url", "origin"),
+    [
+        ("http://127.0.0.1:8000/v1", "openai-chat@127.0.0.1:8000"),
+        ("http://[::1]:8000/v1", "openai-chat@[::1]:8000"),
+        ("https://h.example:443/other", "openai-chat@h.example"),
+    ],
+)
+def test_an_origin_is_format_host_and_port(base_url: str, origin: str) -> None:
+    assert only(Config(openai_compatibility=(OpenAICompatibility("n", base_url),)))[1].origin == origin
+
+
+@pytest.mark.parametrize(
+    ("base_url", "dialect"),
+    [
+        ("https://api.deepseek.com/v1", Dialect(custom_tools=False, replays_reasoning=True)),
+        ("https://openrouter.ai/api/v1", Dialect(custom_tools=False)),
+        (
+            "https://api.openai.com/v1",
+            Dialect(max_tokens_key="max_completion_tokens", developer_role=True, reasoning_with_tools=False),
+        ),
+    ],
+)
+def test_an_account_has_the_dialect_of_its_host(base_url: str, dialect: Dialect) -> None:
+    assert only(Config(openai_compatibility=(OpenAICompatibility("n", base_url),)))[1].dialect == dialect
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "served"),
+    [
+        ("gemini", "gemini-of-tomorrow", True),
+        ("gemini", "gemma-3", False),
+        ("vertex", "gemini-of-tomorrow", True),
+        ("vertex", "claude-opus-5", False),
+        ("codex", "gpt-6", True),
+        ("codex", "codex-mini-latest", True),
+        ("codex", "o1", True),
+        ("codex", "o3-pro", True),
+        ("codex", "o4-mini", True),
+        ("codex", "o5", False),
+        ("codex", "gemini-3.8-flash", False),
+        ("chat", "gpt-5.5", False),
+        ("responses", "gpt-5.5", False),
+    ],
+)
+def test_without_models_the_vendor_s_names_are_served(kind: str, name: str, served: bool) -> None:
+    offer, _ = only(KINDS[kind])
+    assert offer.serves(name) == (name if served else None)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        Config(gemini_keys=(GeminiKey(KEY, models=(Model("gemini-2.5-pro", "smart"),), prefix="p"),)),
+        Config(vertex_keys=(VertexKey(KEY, models=(Model("gemini-2.5-pro", "smart"),), prefix="p"),)),
+        Config(codex_keys=(CodexKey(KEY, models=(Model("gemini-2.5-pro", "smart"),), prefix="p"),)),
+        Config(
+            openai_compatibility=(
+                OpenAICompatibility("n", "http://h", models=(Model("gemini-2.5-pro", "smart"),), prefix="p"),
+            )
+        ),
+    ],
+)
+def test_with_models_every_kind_serves_those_alone(config: Config) -> None:
+    offer, _ = only(config)
+    assert [offer.serves(name) for name in ("smart", "p/smart", "gemini-2.5-pro", "gpt-5.5")] == [
+        "gemini-2.5-pro",
+        "gemini-2.5-pro",
+        None,
+        None,
+    ]
+    assert tuple(offer.names()) == ("smart", "p/smart")
+
+
+# -- servers with several keys, and pools
+
+
+def test_each_key_of_a_server_is_a_credential_with_its_own_way() -> None:
+    keys = (KeyEntry(Secret("one"), OTHER_PROXY), KeyEntry(Secret("two"), DIRECT), KeyEntry(Secret("three")))
+    server = OpenAICompatibility("n", "http://h", models=(Model("m", "m"),), headers={"X-A": "b"}, keys=keys)
+    offers, accounts = offers_and_accounts(Config(openai_compatibility=(server,), proxy_url=PROXY))
+    assert [offer.credential for offer in offers] == list(accounts)
+    assert [account.key.reveal() for account in accounts.values()] == ["one", "two", "three"]
+    assert [account.way for account in accounts.values()] == [OTHER_PROXY, "direct", PROXY]
+    assert [account.headers for account in accounts.values()] == [{"X-A": "b"}] * 3
+
+
+def test_a_server_without_a_key_is_one_credential() -> None:
+    _, account = only(Config(openai_compatibility=(OpenAICompatibility("n", "http://h", models=(Model("m", "m"),)),)))
+    assert account.key == Secret("")
+
+
+def test_a_server_that_is_left_out_is_nobody() -> None:
+    server = OpenAICompatibility("n", "http://h", models=(Model("m", "m"),), disabled=True)
+    assert offers_and_accounts(Config(openai_compatibility=(server,))) == ([], {})
+
+
+def test_an_alias_of_several_models_has_all_of_them_as_candidates() -> None:
+    models = (Model("a", "fast"), Model("x", "x"), Model("b", "fast"), Model("c", "fast"), Model("a", "fast"))
+    server = OpenAICompatibility("n", "http://h", models=models, prefix="p")
+    offers, accounts = offers_and_accounts(Config(openai_compatibility=(server,)))
+    (name,) = accounts
+    catalogue = Catalogue(offers)
+    for asked in ("fast", "p/fast"):
+        assert catalogue.candidates(asked) == tuple(Candidate(name, ModelName(model)) for model in "abc")
+    assert catalogue.candidates("x") == (Candidate(name, ModelName("x")),)
+    assert catalogue.names == ("fast", "p/fast", "x", "p/x")
+
+
+def test_a_pool_is_one_offer_for_each_of_an_alias_s_models() -> None:
+    models = (Model("a", "fast"), Model("b", "fast"), Model("c", "slow"), Model("d", "slow"), Model("e", "slow"))
+    offers, _ = offers_and_accounts(Config(openai_compatibility=(OpenAICompatibility("n", "http://h", models=models),)))
+    assert [dict(offer.models) for offer in offers] == [
+        {"fast": "a", "slow": "c"},
+        {"fast": "b", "slow": "d"},
+        {"slow": "e"},
+    ]
+
+
+def test_what_is_excluded_is_left_out_of_a_pool() -> None:
+    models = (Model("a:free", "fast"), Model("b", "fast"))
+    server = OpenAICompatibility("n", "http://h", models=models, excluded_models=("*:free",))
+    offers, _ = offers_and_accounts(Config(openai_compatibility=(server,)))
+    assert [candidate.model for candidate in Catalogue(offers).candidates("fast")] == ["b"]
+
+
 # -- all together
 
 
@@ -150,9 +368,55 @@ def test_without_keys_there_is_nobody() -> None:
 
 def test_the_demo_comes_last_and_only_when_asked_for() -> None:
     offers, accounts = offers_and_accounts(Config(claude_keys=(key(),), demo=True))
-    assert [offer.credential for offer in offers][1:] == [DEMO]
-    assert accounts[DEMO].way == "demo"
-    assert tuple(offers[-1].names()) == MODELS
+    demos = ["demo", "demo-responses", "demo-chat", "demo-gemini"]
+    assert [offer.credential for offer in offers][1:] == list(accounts)[1:] == demos
+
+
+@pytest.mark.parametrize(
+    ("name", "provider", "base_url", "origin"),
+    [
+        ("demo", "claude", "http://demo", "anthropic@demo"),
+        ("demo-responses", "codex", "http://demo/v1", "openai-responses@demo"),
+        ("demo-chat", "openai-compatibility", "http://demo/v1", "openai-chat@demo"),
+        ("demo-gemini", "gemini", "http://demo", "gemini@demo"),
+    ],
+)
+def test_the_demo_has_a_door_for_each_wire_format(name: str, provider: str, base_url: str, origin: str) -> None:
+    account = offers_and_accounts(Config(demo=True))[1][CredentialId(name)]
+    assert (account.provider, account.base_url.to_text(), account.origin) == (provider, base_url, origin)
+    assert account.way == "demo"
+
+
+@pytest.mark.parametrize(
+    ("asked", "credential"),
+    [
+        ("demo", "demo"),
+        ("claude-of-tomorrow", "demo"),
+        ("gpt-5.5", "demo-responses"),
+        ("codex-mini-latest", "demo-responses"),
+        ("demo-responses", "demo-responses"),
+        ("demo-chat", "demo-chat"),
+        ("gemini-of-tomorrow", "demo-gemini"),
+        ("demo-gemini", "demo-gemini"),
+    ],
+)
+def test_every_client_s_own_names_are_served_by_the_demo(asked: str, credential: str) -> None:
+    offers, _ = offers_and_accounts(Config(demo=True))
+    assert Catalogue(offers).candidates(asked) == (Candidate(CredentialId(credential), ModelName(asked)),)
+
+
+def test_the_demo_shows_a_few_names_of_each_wire_format() -> None:
+    offers, _ = offers_and_accounts(Config(demo=True))
+    assert Catalogue(offers).names == (
+        *MODELS,
+        "demo-responses",
+        "gpt-5.5",
+        "gpt-5.4-mini",
+        "demo-chat",
+        "demo-gemini",
+        "gemini-3.7-flash",
+        "gemini-2.5-pro",
+    )
 
 
 def test_the_demo_s_models_are_served_by_keys_first() -> None:
@@ -165,3 +429,15 @@ def test_the_order_is_that_of_the_configuration() -> None:
     keys = tuple(key(api_key=Secret(f"key-{i}")) for i in range(5))
     expected = [CredentialId(of(one)[0].credential) for one in keys]
     assert list(offers_and_accounts(Config(claude_keys=keys))[1]) == expected
+
+
+def test_kinds_come_in_one_order() -> None:
+    config = Config(
+        openai_compatibility=(OpenAICompatibility("n", "http://h"),),
+        codex_keys=(CodexKey(KEY),),
+        vertex_keys=(VertexKey(KEY),),
+        gemini_keys=(GeminiKey(KEY),),
+        claude_keys=(ClaudeKey(KEY),),
+    )
+    kinds = [name.partition(":")[0] for name in offers_and_accounts(config)[1]]
+    assert kinds == ["claude", "gemini", "vertex", "codex", "openai-compatibility"]

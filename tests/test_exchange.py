@@ -63,12 +63,12 @@ def test_only_the_bytes_of_an_aliased_model_change() -> None:
     assert daemon.upstream.last.body == request(stream=True, model="claude-opus-4-5")
 
 
-def test_the_client_gets_the_model_as_the_upstream_calls_it() -> None:
+def test_the_client_gets_the_model_as_it_asked_for_it() -> None:
     aliased = key(0, models=(Model("claude-opus-4-5", "opus"),))
     daemon = Daemon(config=Config(claude_keys=(aliased,)))
     client = daemon.stream("opus")
     serve(daemon.upstream.last)
-    assert client.body == WHOLE
+    assert client.body == WHOLE.replace(b'"model":"claude-opus-4-5"', b'"model":"opus"') != WHOLE
 
 
 def test_the_key_is_the_credentials_and_the_query_the_clients() -> None:

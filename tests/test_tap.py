@@ -99,7 +99,7 @@ def test_the_plugin_is_known_to_twist() -> None:
 
 def test_without_a_file_the_demo_serves(reactor: Reactor) -> None:
     program = Program(None, [LISTEN], False, reactor)
-    assert program.daemon.house.credential_names == ("demo",)
+    assert program.daemon.house.credential_names[0] == "demo"
 
 
 def test_with_a_file_the_demo_serves_when_asked_for(reactor: Reactor, tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from cliproxy.config.keys import KEYS, NEVER_IN_USE, SECTIONS, children
 from cliproxy.config.problems import ConfigInvalid, Findings, Problem
-from cliproxy.config.readers import Reads, Unfit, is_blank, is_null, kind
+from cliproxy.config.readers import Reads, Unfit, is_blank, is_null, json_scalar, kind
+from cliproxy.conversation.parts import Json
 from cliproxy.secret import SHOWN_LETTERS
 
 MAX_DEPTH: Final = 64
@@ -112,6 +113,19 @@ class Document:
                     self.findings.problem(line_of(name), where, f"stands here again, first in line {first}")
         return gathered
 
+    def json(self, node: Node, path: str, depth: int = 0) -> Json:
+        """What a node would be as JSON. Raises `Unfit` for what JSON has no words for."""
+        if depth > MAX_DEPTH:
+            raise Unfit("nested too deeply")  # an alias may stand for what it is a part of
+        if isinstance(node, MappingNode):
+            pairs = self.pairs(node, path)
+            self.count(len(pairs))
+            return {name: self.json(value, path, depth + 1) for name, (_, value) in pairs.items()}
+        if isinstance(node, SequenceNode):
+            self.count(len(node.value))
+            return [self.json(value, path, depth + 1) for value in node.value]
+        return json_scalar(node)
+
     def count(self, values: int) -> None:
         """Take note of values to be looked at. Raises `ConfigInvalid` when they become too many."""
         self._seen += values
@@ -149,6 +163,10 @@ class Section:
     path: str
     line: int | None
     pairs: Pairs = attrs.field(repr=False)
+
+    def holds(self, name: str) -> bool:
+        """Whether anything stands under a name."""
+        return name in self.pairs and not is_null(self.pairs[name][1])
 
     def value(self, name: str, reads: Reads[T], default: T, empty: T | None = None) -> T:
         """What stands under a name, or the default; `empty` for a text without letters, where that differs."""
@@ -188,6 +206,18 @@ class Section:
             except Unfit as unfit:
                 self._document.findings.problem(own_line, path, str(unfit))
         return found
+
+    def json(self, node: Node) -> Json:
+        """A reader of whatever JSON can say."""
+        return self._document.json(node, self.path)
+
+    def json_object(self, node: Node) -> Mapping[str, Json]:
+        """A reader of names with such values."""
+        if not isinstance(node, MappingNode):
+            raise Unfit(f"expected names with values, found {kind(node)}")
+        value = self.json(node)
+        assert isinstance(value, dict)
+        return value
 
     def section(self, name: str) -> Section:
         """The section under a name; without values where there is none."""

@@ -30,6 +30,41 @@ def _used(default: str, meaning: str, *, restart: bool = False) -> Key:
     return Key(in_use=True, default=default, meaning=meaning, restart=restart)
 
 
+def _upstream(section: str, without: str) -> Mapping[str, Key]:
+    """What every section that names an upstream may hold beside its address and its keys."""
+    return {
+        f"{section}.headers": _used("none", "Headers sent upstream, in place of a client's own of the same name."),
+        f"{section}.prefix": _used("none", "Name before a slash by which clients ask for this key: `prefix/model`."),
+        f"{section}.models[].name": _used("", f"Name of a model upstream; {without}."),
+        f"{section}.models[].alias": _used("its name", "Name by which clients ask for that model."),
+        f"{section}.excluded-models": _used("none", "Models that this key does not serve, `*` matching any text."),
+    }
+
+
+def _key(section: str, speaks: str, base_url: str, added: str, served: str) -> Mapping[str, Key]:
+    """A section of which each entry is one key."""
+    return {
+        f"{section}.api-key": _used("", f"The key itself, for an upstream that speaks {speaks}."),
+        f"{section}.base-url": _used(base_url, f"Where the upstream is, without query or login; `{added}` is added."),
+        f"{section}.proxy-url": _used("as proxy-url", "Proxy for this key alone; `direct` or `none` for no proxy."),
+        **_upstream(section, f"no list at all serves every {served}"),
+    }
+
+
+def _rules(name: str, params: str) -> Mapping[str, Key]:
+    """A list of rules for bodies that go upstream."""
+    section = f"payload.{name}[]"
+    return {
+        f"{section}.models[].name": _used(
+            "", "Upstream's name of a model that the rule is for, `*` matching any text."
+        ),
+        f"{section}.models[].protocol": _used(
+            "any", "Wire format of the upstream: `anthropic`, `openai-chat`, `openai-responses` or `gemini`."
+        ),
+        f"{section}.params": _used("none", params),
+    }
+
+
 _USED: Final[Mapping[str, Key]] = {
     # where clients connect
     "host": _used("127.0.0.1", 'Address to listen on; `""` means every interface.', restart=True),
@@ -46,19 +81,46 @@ _USED: Final[Mapping[str, Key]] = {
     "allowed-origins": _used("none", "Web origins, `scheme://host[:port]`, whose pages may call."),
     "trusted-proxies": _used("none", "Addresses or networks of reverse proxies whose `X-Forwarded-For` is believed."),
     # who serves
-    "claude-api-key[].api-key": _used("", "The key itself, for an upstream that speaks Anthropic Messages."),
-    "claude-api-key[].base-url": _used(
-        "https://api.anthropic.com", "Where the upstream is, without query or login; `/v1/messages` is added."
-    ),
+    **_key("claude-api-key[]", "Anthropic Messages", "https://api.anthropic.com", "/v1/messages", "`claude-*`"),
     "claude-api-key[].auth-header": _used(
         "by base-url", "`x-api-key` or `bearer`; absent, the first for Anthropic's own host and the second elsewhere."
     ),
-    "claude-api-key[].headers": _used("none", "Headers sent upstream, in place of a client's own of the same name."),
-    "claude-api-key[].proxy-url": _used("as proxy-url", "Proxy for this key alone; `direct` or `none` for no proxy."),
-    "claude-api-key[].prefix": _used("none", "Name before a slash by which clients ask for this key: `prefix/model`."),
-    "claude-api-key[].models[].name": _used("", "Name of a model upstream; no list at all serves every `claude-*`."),
-    "claude-api-key[].models[].alias": _used("its name", "Name by which clients ask for that model."),
-    "claude-api-key[].excluded-models": _used("none", "Models that this key does not serve, `*` matching any text."),
+    **_key(
+        "gemini-api-key[]",
+        "Gemini's generateContent",
+        "https://generativelanguage.googleapis.com",
+        "/v1beta/models/MODEL:METHOD",
+        "`gemini-*`",
+    ),
+    "generative-language-api-key": _used("none", "Gemini keys without more to say; the older way to list them."),
+    **_key(
+        "vertex-api-key[]",
+        "generateContent by Vertex AI's paths",
+        "https://aiplatform.googleapis.com",
+        "/v1/publishers/google/models/MODEL:METHOD",
+        "`gemini-*`",
+    ),
+    **_key(
+        "codex-api-key[]",
+        "OpenAI Responses",
+        "https://api.openai.com/v1",
+        "/responses",
+        "`gpt-*`, `codex-*`, `o1*`, `o3*` and `o4*`",
+    ),
+    "openai-compatibility[].name": _used("", "Name of the server, for the log."),
+    "openai-compatibility[].base-url": _used(
+        "", "Where the server is, without query or login; `/chat/completions` or `/responses` is added."
+    ),
+    "openai-compatibility[].wire-api": _used(
+        "chat", "What the server speaks: `chat` for Chat Completions, `responses` for Responses."
+    ),
+    "openai-compatibility[].api-key-entries[].api-key": _used("none", "A key; without any, requests carry none."),
+    "openai-compatibility[].api-key-entries[].proxy-url": _used(
+        "as proxy-url", "Proxy for this key alone; `direct` or `none` for no proxy."
+    ),
+    "openai-compatibility[].api-keys": _used("none", "Keys without more to say; the older way to list them."),
+    "openai-compatibility[].disabled": _used("false", "Whether the server is left out."),
+    **_upstream("openai-compatibility[]", "nothing else is served"),
     # the way out
     "proxy-url": _used("none", "Proxy for all upstream connections: `http`, `https` or `socks5`, login if need be."),
     "request-retry": _used("3", "Further attempts before the first byte of a reply, each with another credential."),
@@ -71,6 +133,17 @@ _USED: Final[Mapping[str, Key]] = {
     "stream-commit-seconds": _used("15", "Seconds after which a silent stream is answered 200 and kept alive."),
     "stream-flush-milliseconds": _used("10", "Milliseconds for which bytes may gather after a write; 0 for none."),
     "stream-flush-size": _used("16 KiB", "Size at which gathered bytes are written at once."),
+    "responses-websocket": _used("true", "Whether `GET /v1/responses` opens a WebSocket; if not, clients use HTTP."),
+    # between wire formats
+    "translation.strict": _used("false", "Whether what a translation would leave out is refused with 400 instead."),
+    "translation.capabilities": _used(
+        "none", "What models bear, by name, `*` matching any text: comes before what is built in."
+    ),
+    **_rules("default", "Values by path, set where the request says nothing."),
+    **_rules("default-raw", "The same, each value being JSON written as text."),
+    **_rules("override", "Values by path, set whatever the request says."),
+    **_rules("override-raw", "The same, each value being JSON written as text."),
+    **_rules("filter", "List of paths that are taken out."),
     # the daemon
     "auth-dir": _used(
         "~/.cli-proxy-api",
@@ -79,6 +152,23 @@ _USED: Final[Mapping[str, Key]] = {
     "debug": _used("false", "Whether the log tells each step."),
     "shutdown-grace-seconds": _used("30", "Seconds that running requests get to end when the daemon is stopped."),
 }
+
+RULES: Final = ("default", "default-raw", "override", "override-raw", "filter")
+CONDITIONS: Final = ("from-protocol", "headers", "match", "not-match", "exist", "not-exist")
+"""Of a payload rule's model, in the original. What has one is left out, lest a rule hold for more than it says."""
+
+_OF_A_KEY: Final = ("weight", "priority", "disable-cooling", "request-retry", "request-scoped-errors")
+_OF_A_MODEL: Final = (
+    "display-name",
+    "max-context-length",
+    "force-mapping",
+    "is-compat",
+    "thinking",
+    "image",
+    "input-modalities",
+    "output-modalities",
+)
+_KEY_SECTIONS: Final = ("claude-api-key[]", "gemini-api-key[]", "vertex-api-key[]", "codex-api-key[]")
 
 _NOT_IN_USE: Final[Iterable[str]] = (
     # the port and the operator's door
@@ -102,33 +192,18 @@ _NOT_IN_USE: Final[Iterable[str]] = (
     "pprof.enable",
     "pprof.addr",
     # credentials of other providers
-    "generative-language-api-key",
-    "gemini-api-key",
     "interactions-api-key",
-    "vertex-api-key",
-    "codex-api-key",
     "xai-api-key",
-    "openai-compatibility",
     "oauth-model-alias",
     "oauth-excluded-models",
     "oauth-request-scoped-errors",
     "auth-auto-refresh-workers",
-    # further keys of a Claude credential and of its models
-    "claude-api-key[].weight",
-    "claude-api-key[].priority",
-    "claude-api-key[].disable-cooling",
-    "claude-api-key[].request-retry",
-    "claude-api-key[].request-scoped-errors",
-    "claude-api-key[].websockets",
-    "claude-api-key[].alpha-search",
-    "claude-api-key[].models[].display-name",
-    "claude-api-key[].models[].max-context-length",
-    "claude-api-key[].models[].force-mapping",
-    "claude-api-key[].models[].is-compat",
-    "claude-api-key[].models[].thinking",
-    "claude-api-key[].models[].image",
-    "claude-api-key[].models[].input-modalities",
-    "claude-api-key[].models[].output-modalities",
+    # further keys of a credential and of its models
+    *(f"{section}.{name}" for section in (*_KEY_SECTIONS, "openai-compatibility[]") for name in _OF_A_KEY),
+    *(f"{section}.models[].{name}" for section in (*_KEY_SECTIONS, "openai-compatibility[]") for name in _OF_A_MODEL),
+    *(f"{section}.{name}" for section in _KEY_SECTIONS for name in ("websockets", "alpha-search")),
+    "openai-compatibility[].support-prompt-cache-key",
+    "openai-compatibility[].api-key-entries[].weight",
     # routing and cooldown
     "routing.strategy",
     "routing.session-affinity",
@@ -145,11 +220,7 @@ _NOT_IN_USE: Final[Iterable[str]] = (
     "credential-concurrency",
     "credential-in-flight",
     # requests and replies
-    "payload.default",
-    "payload.default-raw",
-    "payload.override",
-    "payload.override-raw",
-    "payload.filter",
+    *(f"payload.{name}[].models[].{condition}" for name in RULES for condition in CONDITIONS),
     "passthrough-headers",
     "nonstream-keepalive-interval",
     "streaming.bootstrap-retries",

@@ -10,43 +10,39 @@ from typing import Final
 import attrs
 
 from cliproxy.config.addresses import (
-    base_url,
     host_name,
     listening_host,
     network,
     origin,
-    proxy_or_direct,
     proxy_or_none,
 )
 from cliproxy.config.document import Document, Section, compose
+from cliproxy.config.payload import payload
 from cliproxy.config.problems import ConfigInvalid, ConfigUnreadable, Findings, Problem
 from cliproxy.config.readers import (
-    auth_header,
-    header_name,
-    header_value,
     number,
     of_text,
-    prefix,
+    once,
+    own_name,
     secret,
     size,
     text,
     truth,
-    upstream_key,
     whole,
 )
 from cliproxy.config.schema import (
     KIB,
     MIB,
     Access,
-    ClaudeKey,
     Config,
     Listening,
-    Model,
     Retrying,
     Streaming,
     Timeouts,
     Tls,
+    Translation,
 )
+from cliproxy.config.upstreams import claude_keys, codex_keys, gemini_keys, openai_compatibility, vertex_keys
 from cliproxy.secret import Secret
 
 __all__ = ["ConfigInvalid", "ConfigUnreadable", "Loaded", "Problem", "load", "parse", "parse_bytes", "read_bytes"]
@@ -134,11 +130,18 @@ def _config(file: Section) -> Config:
     return Config(
         listening=_listening(file),
         access=_access(file),
-        claude_keys=tuple(key for entry in file.entries("claude-api-key") if (key := _claude_key(entry))),
+        claude_keys=claude_keys(file),
+        gemini_keys=gemini_keys(file),
+        vertex_keys=vertex_keys(file),
+        codex_keys=codex_keys(file),
+        openai_compatibility=openai_compatibility(file),
         proxy_url=file.value("proxy-url", of_text(proxy_or_none), None),
         timeouts=_timeouts(file),
         streaming=_streaming(file),
         retrying=_retrying(file),
+        payload=payload(file),
+        translation=_translation(file.section("translation")),
+        responses_websocket=file.value("responses-websocket", truth, plain.responses_websocket),
         auth_dir=file.value("auth-dir", text, plain.auth_dir),
         debug=file.value("debug", truth, plain.debug),
         shutdown_grace_seconds=file.value("shutdown-grace-seconds", _SECONDS_OR_NONE, plain.shutdown_grace_seconds),
@@ -170,9 +173,9 @@ def _tls(section: Section) -> Tls:
 def _access(file: Section) -> Access:
     return Access(
         api_keys=_client_keys(file),
-        allowed_hosts=_once(file.values("allowed-hosts", of_text(host_name))),
-        allowed_origins=_once(file.values("allowed-origins", of_text(origin))),
-        trusted_proxies=_once(file.values("trusted-proxies", of_text(network))),
+        allowed_hosts=once(file.values("allowed-hosts", of_text(host_name))),
+        allowed_origins=once(file.values("allowed-origins", of_text(origin))),
+        trusted_proxies=once(file.values("trusted-proxies", of_text(network))),
     )
 
 
@@ -193,37 +196,6 @@ def _without_public(section: Section, name: str) -> list[Secret]:
             name, "a key of the published sample file opens nothing and is left out; choose one of your own"
         )
     return [key for key in keys if key not in PUBLIC_KEYS]
-
-
-def _claude_key(entry: Section) -> ClaudeKey | None:
-    api_key = entry.required("api-key", upstream_key)
-    plain = ClaudeKey(Secret(""))
-    key = ClaudeKey(  # read whole, even without its `api-key`, so that every problem is told
-        api_key=api_key or plain.api_key,
-        base_url=entry.value("base-url", of_text(base_url), plain.base_url),
-        headers=_headers(entry),
-        proxy_url=entry.value("proxy-url", of_text(proxy_or_direct), None),
-        models=tuple(model for part in entry.entries("models") if (model := _model(part))),
-        prefix=entry.value("prefix", of_text(prefix), plain.prefix),
-        excluded_models=_once(entry.values("excluded-models", text)),
-        auth_header=entry.value("auth-header", of_text(auth_header), None),
-    )
-    if key.base_url.endswith("/v1"):
-        entry.warning("base-url", "ends in /v1, and /v1/messages is added to it; /v1 twice is seldom meant")
-    return key if api_key else None
-
-
-def _headers(entry: Section) -> dict[str, str]:
-    headers = entry.mapping("headers", header_name, header_value)
-    if any(value.startswith("$") for value in headers.values()):
-        entry.warning("headers", "copying a client's header ($NAME) is not in use yet; such a header is left out")
-    return {name: value for name, value in headers.items() if not value.startswith("$")}
-
-
-def _model(part: Section) -> Model | None:
-    name = part.required("name", text)
-    alias = part.value("alias", text, name or "")
-    return Model(name, alias) if name else None
 
 
 def _timeouts(file: Section) -> Timeouts:
@@ -255,5 +227,8 @@ def _retrying(file: Section) -> Retrying:
     )
 
 
-def _once(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(names))
+def _translation(section: Section) -> Translation:
+    return Translation(
+        strict=section.value("strict", truth, Translation().strict),
+        capabilities=section.mapping("capabilities", own_name, section.json_object),
+    )

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from decimal import Decimal
 from typing import Final, TypeVar
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from cliproxy.config.schema import AuthHeader
+from cliproxy.config.schema import AuthHeader, WireApi
+from cliproxy.conversation.parts import Json
+from cliproxy.formats import jsontext
 from cliproxy.secret import Secret
 
 T = TypeVar("T")
+H = TypeVar("H", bound=Hashable)
 
 Reads = Callable[[Node], T]
 """Takes a value that is neither missing nor empty; raises `Unfit`."""
@@ -22,6 +25,8 @@ _NULL: Final = "tag:yaml.org,2002:null"
 _BOOL: Final = "tag:yaml.org,2002:bool"
 _INT: Final = "tag:yaml.org,2002:int"
 _FLOAT: Final = "tag:yaml.org,2002:float"
+_TEXT: Final = "tag:yaml.org,2002:str"
+_TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
 _KINDS: Final = {_NULL: "nothing", _BOOL: "true or false", _INT: "a whole number", _FLOAT: "a number"}
 
 _TRUTH: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -179,6 +184,16 @@ def auth_header(written: str) -> AuthHeader:
     raise Unfit("expected x-api-key or bearer")
 
 
+def wire_api(written: str) -> WireApi:
+    """Which of OpenAI's two wire formats a server speaks."""
+    match written.lower():
+        case "chat":
+            return "chat"
+        case "responses":
+            return "responses"
+    raise Unfit("expected chat or responses")
+
+
 def prefix(written: str) -> str:
     """What stands before the slash in `prefix/model`."""
     if "/" in written or " " in written:
@@ -191,3 +206,69 @@ def header_name(written: str) -> str:
     if not _TOKEN.fullmatch(written):
         raise Unfit("expected header names, found one with a character that none may hold")
     return written
+
+
+def own_name(written: str) -> str:
+    """A path or a pattern in the place of a key."""
+    if not written.strip() or _UNPRINTABLE.search(written):
+        raise Unfit("expected names of letters that print")
+    return written.strip()
+
+
+def once(values: tuple[H, ...]) -> tuple[H, ...]:
+    """The same without repetitions."""
+    return tuple(dict.fromkeys(values))
+
+
+# -- JSON ----------------------------------------------------------------------------------------------------------
+
+
+def json_text(node: Node) -> Json:
+    """JSON that is written as text."""
+    expected = "JSON, written as text"
+    if not isinstance(node, ScalarNode):
+        raise Unfit(f"expected {expected}, found {kind(node)}")
+    try:
+        return jsontext.loads(node.value)
+    except ValueError:
+        raise Unfit(f"expected {expected}; this is not JSON") from None
+
+
+def json_scalar(node: Node) -> Json:
+    """A single value as JSON has it; text keeps its lines and spaces."""
+    read = _JSON_SCALARS.get(node.tag or "")
+    if read is None or not isinstance(node, ScalarNode):
+        raise Unfit("expected text, a number, true, false or null; another tag has no place here")
+    try:
+        return read(node.value)
+    except (ValueError, KeyError):
+        raise Unfit("expected a value that JSON can hold") from None
+
+
+def _json_text(written: str) -> str:
+    written.encode()  # half of a surrogate pair is no text
+    return written
+
+
+def _json_whole(written: str) -> int:
+    digits = written.replace("_", "").lower()
+    base = _BASES.get(digits.lstrip("+-")[:2], 10)
+    return int(digits, base)
+
+
+def _json_number(written: str) -> float:
+    found = float(written.replace("_", ""))
+    if not math.isfinite(found):
+        raise ValueError(found)
+    return found
+
+
+_BASES: Final = {"0x": 16, "0o": 8, "0b": 2}
+_JSON_SCALARS: Final[Mapping[str, Callable[[str], Json]]] = {
+    _NULL: lambda written: None,
+    _BOOL: lambda written: _TRUTH[written.lower()],
+    _INT: _json_whole,
+    _FLOAT: _json_number,
+    _TEXT: _json_text,
+    _TIMESTAMP: _json_text,
+}

@@ -6,19 +6,24 @@ Names follow the file's keys. Every duration is in seconds and every size in byt
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final, Literal, Protocol, TypeAlias
 
 import attrs
 
 from cliproxy.secret import Secret
 
 ANTHROPIC_BASE_URL: Final = "https://api.anthropic.com"
+GEMINI_BASE_URL: Final = "https://generativelanguage.googleapis.com"
+VERTEX_BASE_URL: Final = "https://aiplatform.googleapis.com"
+"""Where Google takes API keys for Vertex AI, without project and location."""
+OPENAI_BASE_URL: Final = "https://api.openai.com/v1"
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
 
 AuthHeader = Literal["x-api-key", "bearer"]
 ProxyScheme = Literal["http", "https", "socks5"]
+WireApi = Literal["chat", "responses"]
 
 
 @attrs.frozen
@@ -34,6 +39,9 @@ class Proxy:
 
 DIRECT: Final = "direct"
 """Instead of a `Proxy`: none, even if the global `proxy-url` names one (`direct` or `none` in the file)."""
+
+OwnProxy: TypeAlias = Proxy | Literal["direct"] | None
+"""`proxy-url` of a key. None: as the global one says."""
 
 
 @attrs.frozen
@@ -79,6 +87,30 @@ class Model:
     alias: str
 
 
+class Upstream(Protocol):
+    """What every section that names an upstream has, whatever the upstream speaks."""
+
+    @property
+    def base_url(self) -> str:
+        """Without a trailing slash; the paths of `PROVIDERS` are added."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Sent upstream, over the client's own of the same name."""
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """None given: all that the vendor's names match."""
+
+    @property
+    def prefix(self) -> str:
+        """With one, `prefix/model` is served too."""
+
+    @property
+    def excluded_models(self) -> tuple[str, ...]:
+        """Names or patterns with `*`."""
+
+
 @attrs.frozen
 class ClaudeKey:
     """`claude-api-key[]`: an API key for an upstream that speaks Anthropic Messages."""
@@ -88,8 +120,7 @@ class ClaudeKey:
     """Without a trailing slash; `/v1/messages` is added."""
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     """Sent upstream, over the client's own of the same name. Hidden in `repr`: some hold a token."""
-    proxy_url: Proxy | Literal["direct"] | None = None
-    """None: as the global `proxy-url` says."""
+    proxy_url: OwnProxy = None
     models: tuple[Model, ...] = ()
     """None given: every `claude-*` name is served as it is."""
     prefix: str = ""
@@ -97,6 +128,79 @@ class ClaudeKey:
     """Names or patterns with `*`."""
     auth_header: AuthHeader | None = None
     """`auth-header`. None: `x-api-key` for Anthropic's own host, `bearer` elsewhere, as the original does."""
+
+
+@attrs.frozen
+class GeminiKey:
+    """`gemini-api-key[]`: an API key for an upstream that speaks Gemini's generateContent."""
+
+    api_key: Secret
+    base_url: str = GEMINI_BASE_URL
+    """Without a trailing slash; `/v1beta/models/MODEL:METHOD` is added."""
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    proxy_url: OwnProxy = None
+    models: tuple[Model, ...] = ()
+    """None given: every `gemini-*` name is served as it is."""
+    prefix: str = ""
+    excluded_models: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class VertexKey:
+    """`vertex-api-key[]`: an API key for Vertex AI, or for an upstream with Vertex AI's paths."""
+
+    api_key: Secret
+    base_url: str = VERTEX_BASE_URL
+    """Without a trailing slash; `/v1/publishers/google/models/MODEL:METHOD` is added."""
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    proxy_url: OwnProxy = None
+    models: tuple[Model, ...] = ()
+    """None given: every `gemini-*` name is served as it is."""
+    prefix: str = ""
+    excluded_models: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class CodexKey:
+    """`codex-api-key[]`: an API key for an upstream that speaks OpenAI Responses."""
+
+    api_key: Secret
+    base_url: str = OPENAI_BASE_URL
+    """Without a trailing slash; `/responses` is added."""
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    proxy_url: OwnProxy = None
+    models: tuple[Model, ...] = ()
+    """None given: OpenAI's names, such as `gpt-*`, are served as they are."""
+    prefix: str = ""
+    excluded_models: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class KeyEntry:
+    """`openai-compatibility[].api-key-entries[]`: one of several keys for the same upstream."""
+
+    api_key: Secret = attrs.field(factory=lambda: Secret(""))
+    """Empty: the server needs none."""
+    proxy_url: OwnProxy = None
+
+
+@attrs.frozen
+class OpenAICompatibility:
+    """`openai-compatibility[]`: any server that speaks OpenAI Chat Completions or Responses."""
+
+    name: str
+    base_url: str
+    """Without a trailing slash; `/chat/completions` or `/responses` is added."""
+    wire_api: WireApi = "chat"
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    models: tuple[Model, ...] = ()
+    """Nothing else is served. An alias that stands for several names is served by each of them in turn."""
+    prefix: str = ""
+    excluded_models: tuple[str, ...] = ()
+    keys: tuple[KeyEntry, ...] = (KeyEntry(),)
+    """`api-key-entries`, and the older `api-keys`. At least one."""
+    disabled: bool = False
+    """Nothing of it is served."""
 
 
 @attrs.frozen
@@ -136,17 +240,67 @@ class Retrying:
 
 
 @attrs.frozen
+class PayloadMatch:
+    """`payload.*[].models[]`: which requests a rule is for."""
+
+    name: str
+    """The upstream's model, `*` matching any text."""
+    protocol: str = ""
+    """The upstream's wire format; empty: any."""
+
+
+@attrs.frozen
+class PayloadRule:
+    """`payload.default[]`, `payload.override[]`, `payload.filter[]`: fields of the body that goes upstream."""
+
+    models: tuple[PayloadMatch, ...]
+    params: Mapping[str, object] = attrs.field(factory=dict, hash=False)
+    """By path, dots between keys and list positions: `generationConfig.thinkingConfig.thinkingBudget`."""
+    removed: tuple[str, ...] = ()
+    """Paths that a filter takes out."""
+
+
+@attrs.frozen
+class Payload:
+    """`payload`: rules for the bodies that go upstream, in the order of the file."""
+
+    defaults: tuple[PayloadRule, ...] = ()
+    """Set where the client said nothing."""
+    overrides: tuple[PayloadRule, ...] = ()
+    filters: tuple[PayloadRule, ...] = ()
+
+
+@attrs.frozen
+class Translation:
+    """`translation`: between wire formats."""
+
+    strict: bool = False
+    """`translation.strict`: what would be left out is refused with 400 instead."""
+    capabilities: Mapping[str, Mapping[str, object]] = attrs.field(factory=dict, hash=False)
+    """`translation.capabilities`: by model pattern, over the built-in table."""
+
+
+@attrs.frozen
 class Config:
     """The whole file. Only the composition root sees it; each room is handed its section."""
 
     listening: Listening = attrs.field(factory=Listening)
     access: Access = attrs.field(factory=Access)
     claude_keys: tuple[ClaudeKey, ...] = ()
+    gemini_keys: tuple[GeminiKey, ...] = ()
+    """`gemini-api-key`, and the older `generative-language-api-key`."""
+    vertex_keys: tuple[VertexKey, ...] = ()
+    codex_keys: tuple[CodexKey, ...] = ()
+    openai_compatibility: tuple[OpenAICompatibility, ...] = ()
     proxy_url: Proxy | None = None
     """`proxy-url`: http, https or socks5, with credentials if need be, for every upstream connection."""
     timeouts: Timeouts = attrs.field(factory=Timeouts)
     streaming: Streaming = attrs.field(factory=Streaming)
     retrying: Retrying = attrs.field(factory=Retrying)
+    payload: Payload = attrs.field(factory=Payload)
+    translation: Translation = attrs.field(factory=Translation)
+    responses_websocket: bool = True
+    """`responses-websocket`: whether `GET /v1/responses` opens a WebSocket."""
     auth_dir: str = "~/.cli-proxy-api"
     debug: bool = False
     shutdown_grace_seconds: float = 30.0

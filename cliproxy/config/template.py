@@ -39,6 +39,27 @@ api-keys:
 #        alias: name-for-clients
 #    excluded-models:
 #      - "*-preview"
+# API keys for Gemini, for Vertex AI, and for OpenAI or any upstream that speaks OpenAI Responses. What may stand beside
+# a key is the same as above, but for auth-header; so it is for the servers below.
+#gemini-api-key:
+#  - api-key: AIza-your-key
+#vertex-api-key:
+#  - api-key: your-key-of-google-cloud
+#codex-api-key:
+#  - api-key: sk-your-key
+#    base-url: https://api.openai.com/v1
+# Other servers with OpenAI's wire formats.
+#openai-compatibility:
+#  - name: openrouter
+#    disabled: false
+#    base-url: https://openrouter.ai/api/v1
+#    wire-api: chat                  # or responses
+#    api-key-entries:                # none: the server needs no key
+#      - api-key: sk-or-your-key
+#        proxy-url: direct
+#    models:                         # nothing else is served
+#      - name: name-at-the-server
+#        alias: name-for-clients
 
 # -- where clients connect (restart) -------------------------------------------
 # Only this machine can connect; "" means every interface.
@@ -80,6 +101,29 @@ api-keys:
 # The first bytes go at once; later ones gather for so long, or until so many.
 #stream-flush-milliseconds: 10
 #stream-flush-size: 16 KiB
+# Responses over a WebSocket, which Codex tries first.
+#responses-websocket: true
+
+# -- between wire formats ------------------------------------------------------
+#translation:
+#  strict: false                     # true: refuse what a translation would leave out
+#  capabilities: {{}}                  # what models bear: see the docs
+# Fields of the bodies that go upstream, by path: set where there are none, set always, taken out.
+#payload:
+#  default:
+#    - models:
+#        - name: gemini-2.5-*
+#          protocol: gemini
+#      params:
+#        generationConfig.thinkingConfig.thinkingBudget: 8192
+#  default-raw: []                   # values are JSON written as text
+#  override: []
+#  override-raw: []
+#  filter:
+#    - models:
+#        - name: "*-mini"
+#      params:
+#        - reasoning.effort
 
 # -- the daemon ----------------------------------------------------------------
 # Files of credentials.

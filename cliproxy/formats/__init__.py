@@ -1,4 +1,4 @@
-"""Wire formats, sans-IO, a file each. The table says which there are; no format knows another."""
+"""Wire formats, sans-IO, a room each. The tables say which there are; no format knows another."""
 
 from __future__ import annotations
 
@@ -6,9 +6,33 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from cliproxy.formats.anthropic import ANTHROPIC
+from cliproxy.formats import anthropic, gemini, openai_chat, openai_completions, openai_responses
+from cliproxy.formats.codec import Codec
 from cliproxy.formats.wire import WireFormat
 
-FORMATS: Final[Mapping[str, WireFormat]] = MappingProxyType({ANTHROPIC.name: ANTHROPIC})
+FORMATS: Final[Mapping[str, WireFormat]] = MappingProxyType(
+    {
+        wire.name: wire
+        for wire in (
+            anthropic.ANTHROPIC,
+            openai_chat.OPENAI_CHAT,
+            openai_completions.OPENAI_COMPLETIONS,
+            openai_responses.OPENAI_RESPONSES,
+            gemini.GEMINI,
+        )
+    }
+)
+"""How replies are followed and errors told."""
 
-__all__ = ["FORMATS"]
+CODECS: Final[Mapping[str, Codec]] = MappingProxyType(
+    {
+        "anthropic": anthropic.CODEC,
+        "openai-chat": openai_chat.CODEC,
+        "openai-completions": openai_completions.CODEC,
+        "openai-responses": openai_responses.CODEC,
+        "gemini": gemini.CODEC,
+    }
+)
+"""The way into the neutral conversation, and out of it."""
+
+__all__ = ["CODECS", "FORMATS"]

@@ -23,7 +23,12 @@ class _Wanted(msgspec.Struct):
     stream: bool = False
 
 
+class _Anything(msgspec.Struct):
+    pass
+
+
 _DECODER: Final = msgspec.json.Decoder(_Wanted)
+_CHECKER: Final = msgspec.json.Decoder(_Anything)
 
 
 def peek(body: bytes) -> Peek:
@@ -36,6 +41,16 @@ def peek(body: bytes) -> Peek:
         document = read_object(body)
         return Peek(_model(document.get("model")), document.get("stream") is True)
     return Peek(_model(wanted.model), wanted.stream)
+
+
+def check_object(body: bytes) -> None:
+    """That a body is a JSON object, whatever it holds. Raises `BadRequest` with a sentence that says what is wrong."""
+    try:
+        _CHECKER.decode(body)
+        if not body.isascii():
+            body.decode()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        read_object(body)
 
 
 def read_object(body: bytes) -> Document:

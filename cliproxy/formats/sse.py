@@ -52,7 +52,10 @@ class EventSplitter:
 
     def feed(self, chunk: bytes) -> bytes:
         """The whole events that `chunk` completes, or nothing. Raises `EventTooLong`."""
-        if not self._held and chunk.endswith(b"\n\n") and chunk[-3:-2] not in _NO_LETTER:
+        if not self._held and (
+            (chunk.endswith(b"\n\n") and chunk[-3:-2] not in _NO_LETTER)
+            or (chunk.endswith(b"\r\n\r\n") and chunk[-5:-4] not in _NO_LETTER)
+        ):
             return chunk
         end = _after_last_event(self._edge + chunk)
         if not end:
@@ -97,21 +100,33 @@ def _after_last_event(window: bytes) -> int:
 
 def payloads(events: bytes) -> list[bytes]:
     """The data of each of some whole events, in order; nothing at all if one of them has none, as comments have."""
+    found = _lines_of_data(events) if events[:6] == b"data: " else []
+    if found:
+        return found
     if events.find(b"\r") < 0:  # `in` takes twice as long for bytes
         # One event of a name and a line of data is what slow streams come as; it needs no pattern.
         data = events.find(b"\ndata: ") + 7
         if events.find(b"\n") == data - 7 and events.find(b"\n", data) == len(events) - 2 and events[:6] == b"event:":
             return [events[data:-2]]
-        plain: list[bytes] = _LAST_DATA_LINE.findall(events)
-        if len(plain) == events.count(b"\n\n") == events.count(b"\ndata") + events.startswith(b"data"):
-            return plain
-    found: list[bytes] = []
-    for event in each(events):
-        payload = data_of(event)
-        if payload is None:
-            return []
-        found.append(payload)
-    return found
+        found = _LAST_DATA_LINE.findall(events)
+        if len(found) == events.count(b"\n\n") == events.count(b"\ndata") + events.startswith(b"data"):
+            return found
+    read = [data_of(event) for event in each(events)]
+    told = [payload for payload in read if payload is not None]
+    return told if len(told) == len(read) else []
+
+
+def _lines_of_data(events: bytes) -> list[bytes]:
+    """The data of events that are each a line of data and nothing else, as OpenAI and Google write them, or nothing."""
+    if events.endswith(b"\r\n\r\n"):
+        found = events[6:-4].split(b"\r\n\r\ndata: ")
+        line_ends = events.count(b"\r\n")
+        alone = line_ends == events.count(b"\n") == events.count(b"\r")
+    else:
+        found = events[6:-2].split(b"\n\ndata: ")
+        line_ends = events.count(b"\n")
+        alone = events.find(b"\r") < 0
+    return found if alone and line_ends == 2 * len(found) else []
 
 
 def each(events: bytes) -> Iterator[bytes]:

@@ -18,6 +18,8 @@ class Operation(Enum):
 
     GENERATE = "generate"
     COUNT_TOKENS = "count-tokens"
+    COMPACT = "compact"
+    """OpenAI Responses: a conversation in, a shorter one out."""
 
 
 class Mark(Enum):
@@ -26,6 +28,8 @@ class Mark(Enum):
     OPENING = auto()
     """The message began, or is kept alive: no content yet, so another credential may still try."""
     CONTENT = auto()
+    ENDING = auto()
+    """The message is whole, but more may be said of it, usage say; the body may end here."""
     LAST = auto()
     """The terminator. Nothing may follow it."""
     FAILED = auto()
@@ -47,6 +51,15 @@ class Complaint:
     status: int
     message: str
     request_id: str
+    context_overflow: bool = False
+    """The prompt is too long for the model: clients know this by a phrase or a code of their own wire."""
+    reply_id: str = ""
+    """Of the reply that broke, where it had told its id."""
+
+
+def no_reply_id(event: Document) -> str:
+    """Of a wire whose errors do not name the reply that broke."""
+    return ""
 
 
 @attrs.frozen
@@ -65,6 +78,16 @@ class WireFormat:
     error_event: Callable[[Complaint], bytes]
     heartbeat: bytes
     """Keeps a stream alive once its first event has gone out."""
+    model_in_reply: tuple[str, ...]
+    """Where a whole reply names its model."""
+    model_in_event: tuple[str, ...]
+    """Where events of a stream do, those that do."""
+    reply_id: Callable[[Document], str] = no_reply_id
+    """Of an event: the reply's id, if it is told there and an error in mid-stream must repeat it."""
+    statuses: Mapping[int, int] = attrs.field(factory=dict, hash=False)
+    """Statuses of other vendors that this wire's clients do not know, and what they know instead."""
+    end_mark: bytes | None = None
+    """What stands in a stream's last event instead of JSON (OpenAI Chat's `[DONE]`)."""
 
 
 SILENT_HEARTBEAT = b"\n"

@@ -112,7 +112,7 @@ class Catalogue:
     @property
     def credentials(self) -> tuple[CredentialId, ...]:
         """Everyone who offers anything."""
-        return tuple(offer.credential for offer in self._offers)
+        return tuple(dict.fromkeys(offer.credential for offer in self._offers))
 
     def nearest(self, name: str) -> tuple[str, ...]:
         """The known names most like `name`, best first."""

@@ -13,8 +13,8 @@ from typing import Final
 from twisted.internet.interfaces import IReactorTime
 
 from cliproxy.config.schema import Streaming
+from cliproxy.streaming.outlet import Outlet
 from cliproxy.streaming.silence import Silence
-from cliproxy.streaming.sink import Sink
 
 STREAM_HEAD: Final[tuple[tuple[bytes, bytes], ...]] = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -29,7 +29,7 @@ class Heart:
 
     def __init__(
         self,
-        sink: Sink,
+        sink: Outlet,
         clock: IReactorTime,
         settings: Streaming,
         beat: Callable[[], bytes],

@@ -24,9 +24,9 @@ from zope.interface import implementer
 from cliproxy.errors import Broken, TimedOut, UpstreamTrouble
 from cliproxy.formats.wire import SILENT_HEARTBEAT
 from cliproxy.streaming.inflate import Inflater, InflationFailed
+from cliproxy.streaming.outlet import Outlet
 from cliproxy.streaming.silence import Silence
-from cliproxy.streaming.sink import Sink
-from cliproxy.translate import ReplyReader
+from cliproxy.translate.readers import ReplyReader
 
 LINGER_SECONDS: Final = 1.0
 """After a message's own end, how long the upstream may take to end the body, so that its connection can be kept."""
@@ -69,7 +69,7 @@ class Pump(Protocol):
         self._body_over = False
         self._inflater = Inflater()
         self._held: list[bytes] = []
-        self._sink: Sink | None = None
+        self._sink: Outlet | None = None
         self._broken_by: UpstreamTrouble | None = None
         """What broke the body after it had proved good, and before it flowed."""
 
@@ -101,7 +101,7 @@ class Pump(Protocol):
         if patience_seconds is not None and not self.proven.called:
             self._patience = self._clock.callLater(patience_seconds, self._out_of_patience)
 
-    def flow(self, sink: Sink) -> None:
+    def flow(self, sink: Outlet) -> None:
         """Tell `sink` what was held, and from now on everything as it comes. To be called when proven."""
         assert self.phase is Phase.PROBING
         self.phase = Phase.STREAMING

@@ -1,7 +1,6 @@
-"""Between a client's format and an upstream's: how the bytes of a reply become what the client is told.
+"""How the bytes of a reply become what the client is told, where both sides speak one format.
 
-Same format: the bytes pass, and are only looked at, to know when the reply has proved good, when it has ended, and
-whether it broke. (Different formats will decode into the neutral conversation and encode again, behind the same seam.)
+The bytes pass, and are only looked at, to know when the reply has proved good, when it has ended, and whether it broke.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import orjson
 from cliproxy.errors import Broken, ProxyError, UpstreamTrouble
 from cliproxy.formats import sse
 from cliproxy.formats.wire import SILENT_HEARTBEAT, Complaint, Document, Mark, WireFormat
+from cliproxy.translate.renaming import RenamedBody, Renaming
 
 ENOUGH_PROOF_BYTES: Final = 16 * 1024
 """A reply of which so much has come is taken for good: holding back more would cost memory and help nobody."""
@@ -56,17 +56,21 @@ class ReplyReader(Protocol):
 
 
 class PassedStream:
-    """A stream of events in the client's own format: whole events pass byte for byte."""
+    """A stream of events in the client's own format: whole events pass byte for byte, or with another model's name."""
 
-    def __init__(self, wire: WireFormat) -> None:
+    def __init__(self, wire: WireFormat, renaming: Renaming | None = None) -> None:
         self.proven = False
         self.complete = False
         self.trouble: UpstreamTrouble | None = None
         self.reported: UpstreamTrouble | None = None
         self.heartbeat = SILENT_HEARTBEAT
         self._wire = wire
+        self._renaming = renaming
         self._splitter = sse.EventSplitter()
         self._told_bytes = 0
+        self._reply_id = ""
+        self._whole = False
+        """The message is complete in all but its terminator, which some servers leave out."""
 
     def feed(self, chunk: bytes) -> bytes:
         """Whole events. Nothing after the terminator or trouble."""
@@ -79,13 +83,17 @@ class PassedStream:
             return b""
         if not events:
             return b""
-        if not self._all_sound(events):
-            return self._one_by_one(events)
-        self._count(events)
-        return events
+        if self._all_sound(events):
+            self._count(events)
+        else:
+            events = self._one_by_one(events)
+        return events if self._renaming is None else self._renaming.events(events)
 
     def finish(self) -> bytes:
-        """Nothing more; trouble if the terminator has not passed."""
+        """The terminator, if that alone is missing and the wire has one; trouble if the message is not whole."""
+        if self._whole and not self.complete and not self.trouble and not self._splitter.unfinished:
+            self.complete = True
+            return b"" if self._wire.end_mark is None else b"data: %b\n\n" % self._wire.end_mark
         if not self.complete and not self.trouble:
             empty = not self._told_bytes and not self._splitter.unfinished
             self.trouble = Broken(
@@ -100,16 +108,22 @@ class PassedStream:
         if self.complete:
             return b""
         self.complete = True
-        return self._wire.error_event(Complaint(error.status, error.message, request_id))
+        return self._wire.error_event(Complaint(error.status, error.message, request_id, reply_id=self._reply_id))
 
     def _all_sound(self, events: bytes) -> bool:
         """The hot path: whether the events are to be told whole, and if so, with what they say noted."""
+        payloads = sse.payloads(events)
+        ends = bool(payloads) and payloads[-1] == self._wire.end_mark
+        if ends:
+            payloads.pop()
         try:
-            documents = [orjson.loads(payload) for payload in sse.payloads(events)]
+            documents = [orjson.loads(payload) for payload in payloads]
         except orjson.JSONDecodeError:
             return False
-        if not documents:
+        if not (documents or ends):
             return False
+        if not self._reply_id and documents and type(documents[0]) is dict:
+            self._reply_id = self._wire.reply_id(documents[0])
         mark = self._wire.mark
         content = False
         meaning = Mark.OPENING
@@ -120,8 +134,11 @@ class PassedStream:
             if meaning is Mark.FAILED:
                 return False
             content = content or meaning is Mark.CONTENT
-        self.complete = meaning is Mark.LAST
-        self.proven = self.proven or content or self.complete
+            self._whole = self._whole or meaning is Mark.ENDING
+        if ends and meaning is Mark.LAST:
+            return False
+        self.complete = ends or meaning is Mark.LAST
+        self.proven = self.proven or content or self._whole or self.complete
         self.heartbeat = self._wire.heartbeat
         return True
 
@@ -133,6 +150,8 @@ class PassedStream:
             if payload is None:
                 if not sse.is_comment(event):
                     self.trouble = Broken("The upstream sent something that is not an event stream.")
+            elif payload == self._wire.end_mark:
+                self.proven = self.complete = True
             elif (document := _document(payload)) is None:
                 self.trouble = Broken("The upstream sent an event that is not a JSON object.")
             else:
@@ -151,6 +170,8 @@ class PassedStream:
             self.proven = True
 
     def _step(self, document: Document) -> None:
+        if not self._reply_id:
+            self._reply_id = self._wire.reply_id(document)
         meaning = self._wire.mark(document)
         if meaning is Mark.FAILED:
             reported = self._wire.trouble(document)
@@ -160,6 +181,7 @@ class PassedStream:
             self.reported = reported
         self.heartbeat = self._wire.heartbeat
         self.proven = self.proven or meaning is not Mark.OPENING
+        self._whole = self._whole or meaning is Mark.ENDING
         self.complete = meaning in (Mark.LAST, Mark.FAILED)
 
 
@@ -223,8 +245,10 @@ class ReplyHead:
 _SEEN_THROUGH: Final = frozenset({b"", b"identity", b"gzip", b"x-gzip"})
 
 
-def reader(client: WireFormat, upstream: WireFormat, head: ReplyHead) -> ReplyReader:
-    """The reader for a reply from an upstream of one format to a client of another."""
-    if client is not upstream:
-        raise LookupError(f"no translation from {upstream.name} to {client.name}")
-    return PassedStream(client) if head.is_stream else PassedBody(may_be_empty=head.status != 200)
+def passing(wire: WireFormat, head: ReplyHead, name: str | None = None) -> ReplyReader:
+    """The reader for a reply in the client's own format. `name`: what its model is to be called, if not as it is."""
+    if name is None or head.status != 200:
+        return PassedStream(wire) if head.is_stream else PassedBody(may_be_empty=head.status != 200)
+    if head.is_stream:
+        return PassedStream(wire, Renaming(wire.model_in_event, name))
+    return RenamedBody(wire, name)

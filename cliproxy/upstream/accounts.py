@@ -9,6 +9,7 @@ import attrs
 from hyperlink import EncodedURL
 
 from cliproxy.config.schema import Proxy
+from cliproxy.formats.codec import Dialect
 from cliproxy.secret import Secret
 
 Way = Proxy | Literal["direct", "demo"]
@@ -29,10 +30,14 @@ class Account:
     """A row of `PROVIDERS`."""
     base_url: EncodedURL
     key: Secret
+    """Empty: the upstream needs none."""
     bearer: bool
     """The key goes out as `Authorization: Bearer`; if not, in the provider's own header."""
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False, hash=False)
     way: Way = "direct"
+    dialect: Dialect = attrs.field(factory=Dialect)
+    origin: str = ""
+    """Whose reasoning it can read: the wire format and the host, such as `gemini@aiplatform.googleapis.com`."""
 
     def redacted(self, body: bytes) -> bytes:
         """What an upstream said, without this account's key: some repeat it when they refuse it."""

@@ -9,10 +9,9 @@ import orjson
 from twisted.internet.defer import Deferred
 from twisted.web.server import Request
 
-from cliproxy.exchange import Ask
 from cliproxy.formats.anthropic import ANTHROPIC
 from cliproxy.formats.wire import Operation
-from cliproxy.web.callers import request_id
+from cliproxy.web.asks import ask_for
 from cliproxy.web.intake import read_body
 from cliproxy.web.routes import House, Route
 
@@ -43,23 +42,7 @@ class AnthropicDoor:
 
     def _ask(self, request: Request, operation: Operation) -> Deferred[None]:
         body = read_body(request, self._house.body_limit)
-        peek = ANTHROPIC.peek(body)
-        ask = Ask(
-            request_id=request_id(request),
-            wire=ANTHROPIC,
-            operation=operation,
-            model=peek.model,
-            stream=peek.stream and operation is Operation.GENERATE,
-            body=body,
-            headers=end_to_end(request),
-            query=request.uri.partition(b"?")[2],
-        )
-        return self._house.serve(ask, request)
-
-
-def end_to_end(request: Request) -> list[tuple[bytes, bytes]]:
-    """The request's header lines, names in lower case."""
-    return [(name.lower(), value) for name, values in request.requestHeaders.getAllRawHeaders() for value in values]
+        return self._house.serve(ask_for(request, ANTHROPIC, operation, body, ANTHROPIC.peek(body)), request)
 
 
 def model_object(name: str) -> dict[str, object]:

@@ -10,8 +10,10 @@ from twisted.internet.address import UNIXAddress
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request
 
-from cliproxy.formats import anthropic, openai_chat
-from cliproxy.formats.wire import Complaint
+from cliproxy.formats.anthropic import ANTHROPIC
+from cliproxy.formats.gemini import GEMINI
+from cliproxy.formats.openai_chat import OPENAI_CHAT
+from cliproxy.formats.wire import Complaint, WireFormat
 from cliproxy.observe.requests import HEADER
 
 Address = IPv4Address | IPv6Address
@@ -19,6 +21,9 @@ Network = IPv4Network | IPv6Network
 ErrorBody = Callable[[Complaint], bytes]
 
 _ANTHROPIC_PATH: Final = b"/v1/messages"
+_GEMINI_PATH: Final = b"/v1beta/"
+_GEMINI_ACTIONS: Final = (b":generateContent", b":streamGenerateContent", b":countTokens")
+"""Below `/v1/`, where other formats are asked too."""
 _FORWARDING_HEADERS: Final = (b"X-Forwarded-For", b"Forwarded", b"X-Real-Ip")
 
 
@@ -29,11 +34,23 @@ def is_anthropic(headers: Headers) -> bool:
     return any(agent.lower().startswith(b"claude") for agent in headers.getRawHeaders(b"User-Agent", []))
 
 
-def error_body_for(path: bytes, headers: Headers) -> ErrorBody:
-    """The words for this caller's errors: its format's where that is known, else OpenAI's, which most tools read."""
+def is_google(headers: Headers) -> bool:
+    """Whether one of Google's SDKs calls: its key stands in a header of its own."""
+    return headers.hasHeader(b"X-Goog-Api-Key") or headers.hasHeader(b"X-Goog-Api-Client")
+
+
+def wire_for(path: bytes, headers: Headers) -> WireFormat:
+    """The format of this caller's errors: its own where that is known, else OpenAI's, which most tools read."""
     if _ANTHROPIC_PATH in path or is_anthropic(headers):
-        return anthropic.error_body
-    return openai_chat.error_body
+        return ANTHROPIC
+    if _GEMINI_PATH in path or path.endswith(_GEMINI_ACTIONS) or is_google(headers):
+        return GEMINI
+    return OPENAI_CHAT
+
+
+def error_body_for(path: bytes, headers: Headers) -> ErrorBody:
+    """The words for this caller's errors."""
+    return wire_for(path, headers).error_body
 
 
 def request_id(request: Request) -> str:

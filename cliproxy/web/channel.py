@@ -52,6 +52,22 @@ class Guarded(Protocol):
     gate: Gate
 
 
+class Upgraded(Protocol):
+    """What a connection speaks after an upgrade."""
+
+    def dataReceived(self, data: bytes) -> None:
+        """Some bytes have come."""
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The connection is gone."""
+
+    def drain(self) -> None:
+        """The daemon stops: end when what is under way has ended."""
+
+    def stop(self) -> None:
+        """The daemon has stopped: end now, in order."""
+
+
 class Arriving(Enum):
     """What a client is sending, and how many seconds it has for it."""
 
@@ -117,6 +133,7 @@ class LimitedChannel(HTTPChannel):
     _arriving: Arriving | None = None
     _deadline: IDelayedCall | None = None
     _refused = False
+    _upgraded: Upgraded | None = None
 
     @property
     def target(self) -> bytes:
@@ -128,11 +145,38 @@ class LimitedChannel(HTTPChannel):
         """Take some bytes; if they leave a head or body unfinished, it has its time from now."""
         if self._refused:
             return
+        if self._upgraded is not None:
+            self._upgraded.dataReceived(data)
+            return
         if self._arriving is None and not self._handlingRequest:
             self._arriving = Arriving.HEAD
         super().dataReceived(data)
         if self._arriving is not None and self._deadline is None and self.connected:
             self._deadline = self.callLater(self._arriving.value, self._out_of_time)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """Of a body; or what came in one read with the request that made this another protocol's connection."""
+        if self._upgraded is not None:
+            self._upgraded.dataReceived(data)
+        else:
+            super().rawDataReceived(data)
+
+    def upgrade(self, protocol: Upgraded) -> None:
+        """From now on the bytes are another protocol's. The connection is still the site's, to be closed in order."""
+        self._upgraded = protocol
+        self.setTimeout(None)
+
+    def drain(self) -> None:
+        """The daemon stops; what is no HTTP any more is not waited for otherwise."""
+        if self._upgraded is not None:
+            self._upgraded.drain()
+
+    def stop(self) -> None:
+        """Close it once what was written is sent."""
+        if self._upgraded is not None:
+            self._upgraded.stop()
+        else:
+            self.loseConnection()
 
     def headerReceived(self, line: bytes) -> bool:
         """Refuse, beside what Twisted refuses, any transfer coding but `chunked`: intermediaries disagree on those.
@@ -179,6 +223,8 @@ class LimitedChannel(HTTPChannel):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """No deadline outlives the connection."""
         self._disarm()
+        if self._upgraded is not None:
+            self._upgraded.connectionLost(reason)
         super().connectionLost(reason)
         self.site.closed(self)
 
@@ -223,7 +269,7 @@ class LimitedSite(Site):
         super().__init__(doors, parsePOSTFormSubmission=False, timeout=IDLE_SECONDS, reactor=reactor)
         self.doors = doors
         self.body_limit = body_limit
-        self._clock = reactor
+        self.clock = reactor
         self._channels: set[LimitedChannel] = set()
         self._emptied: Deferred[None] | None = None
 
@@ -238,6 +284,11 @@ class LimitedSite(Site):
             emptied, self._emptied = self._emptied, None
             emptied.callback(None)
 
+    def drain(self) -> None:
+        """Have connections that would stay for ever end when what is under way on them has ended."""
+        for channel in tuple(self._channels):
+            channel.drain()
+
     def close(self) -> Deferred[None]:
         """Close every connection once what was written to it is sent, or cut it; fires when none is left."""
         emptied: Deferred[None] = Deferred()
@@ -246,8 +297,8 @@ class LimitedSite(Site):
             return emptied
         self._emptied = emptied
         for channel in tuple(self._channels):
-            channel.loseConnection()
-        late = self._clock.callLater(LAST_BYTES_SECONDS, self._cut)
+            channel.stop()
+        late = self.clock.callLater(LAST_BYTES_SECONDS, self._cut)
 
         def closed(_: None) -> None:
             if late.active():

@@ -2,15 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
+import attrs
 import orjson
 from twisted.web.server import Request
 
 from cliproxy.errors import Unavailable, UnknownModel
-from cliproxy.web import anthropic, openai
-from cliproxy.web.callers import is_anthropic
+from cliproxy.web import anthropic, gemini, openai
+from cliproxy.web.callers import is_anthropic, is_google
 from cliproxy.web.routes import House, Route, whole_json
+
+ENDPOINTS: Final = (
+    "POST /v1/messages",
+    "POST /v1/messages/count_tokens",
+    "POST /v1/chat/completions",
+    "POST /v1/completions",
+    "POST /v1/responses",
+    "GET /v1/responses",
+    "POST /v1/responses/compact",
+    "POST /v1/responses/input_tokens",
+    "POST /v1beta/models/{model}:generateContent",
+    "POST /v1beta/models/{model}:streamGenerateContent",
+    "POST /v1beta/models/{model}:countTokens",
+    "GET /v1/models",
+    "GET /v1beta/models",
+)
+
+
+@attrs.frozen
+class _Shape:
+    """How one vendor writes models."""
+
+    model_list: Callable[[Iterable[str]], bytes]
+    one_model: Callable[[str], bytes]
+
+
+_ANTHROPIC: Final = _Shape(anthropic.model_list, anthropic.one_model)
+_GEMINI: Final = _Shape(gemini.model_list, gemini.one_model)
+_OPENAI: Final = _Shape(openai.model_list, openai.one_model)
 
 
 class CommonDoor:
@@ -31,8 +62,7 @@ class CommonDoor:
 
     def root(self, request: Request) -> bytes:
         """What this is. Claude Code asks `HEAD /` when it starts."""
-        endpoints = ["POST /v1/messages", "POST /v1/messages/count_tokens", "GET /v1/models"]
-        return whole_json(request, orjson.dumps({"message": "cliproxy", "endpoints": endpoints}))
+        return whole_json(request, orjson.dumps({"message": "cliproxy", "endpoints": ENDPOINTS}))
 
     def alive(self, request: Request) -> bytes:
         """The process answers."""
@@ -47,18 +77,18 @@ class CommonDoor:
 
     def models(self, request: Request) -> bytes:
         """Every model, in the caller's shape."""
-        write = anthropic.model_list if _wants_anthropic(request) else openai.model_list
-        return whole_json(request, write(self._house.model_names))
+        return whole_json(request, _shape(request).model_list(self._house.model_names))
 
     def model(self, request: Request, name: str) -> bytes:
         """One model, in the caller's shape."""
         if name not in self._house.model_names:
             raise UnknownModel(name, self._house.nearest_models(name))
-        write = anthropic.one_model if _wants_anthropic(request) else openai.one_model
-        return whole_json(request, write(name))
+        return whole_json(request, _shape(request).one_model(name))
 
 
-def _wants_anthropic(request: Request) -> bool:
+def _shape(request: Request) -> _Shape:
     """Whose shape the caller expects; a cache is told what that depends on."""
-    request.responseHeaders.addRawHeader(b"vary", b"anthropic-version, user-agent")
-    return is_anthropic(request.requestHeaders)
+    request.responseHeaders.addRawHeader(b"vary", b"anthropic-version, user-agent, x-goog-api-key, x-goog-api-client")
+    if is_anthropic(request.requestHeaders):
+        return _ANTHROPIC
+    return _GEMINI if is_google(request.requestHeaders) else _OPENAI

@@ -6,18 +6,31 @@ import math
 
 from twisted.web.server import Request
 
-from cliproxy.errors import MethodNotAllowed, ProxyError, UpstreamTrouble
+from cliproxy.errors import MethodNotAllowed, ProxyError, Reported, UpgradeRequired, UpstreamTrouble
+from cliproxy.formats.overflow import is_context_overflow
 from cliproxy.formats.wire import Complaint
-from cliproxy.web.callers import error_body_for, request_id
+from cliproxy.web.callers import request_id, wire_for
 from cliproxy.web.routes import whole_json
 
 
 def tell(request: Request, error: ProxyError) -> bytes:
     """Set status and headers for an error that goes out before anything else; gives the body."""
-    request.setResponseCode(error.status)
+    wire = wire_for(request.path or b"", request.requestHeaders)
+    status = wire.statuses.get(error.status, error.status)
+    request.setResponseCode(status)
     if isinstance(error, MethodNotAllowed):
         request.setHeader(b"allow", ", ".join(error.allowed).encode("ascii"))
+    if isinstance(error, UpgradeRequired):
+        request.setHeader(b"upgrade", b"websocket")
+        request.setHeader(b"connection", b"Upgrade")
     if isinstance(error, UpstreamTrouble) and error.retry_after is not None:
         request.setHeader(b"retry-after", b"%d" % max(1, math.ceil(error.retry_after)))
-    words = error_body_for(request.path or b"", request.requestHeaders)
-    return whole_json(request, words(Complaint(error.status, error.message, request_id(request))))
+    complaint = Complaint(status, error.message, request_id(request), _says_overflow(error))
+    return whole_json(request, wire.error_body(complaint))
+
+
+def _says_overflow(error: ProxyError) -> bool:
+    """Whether an upstream said, before anything else, that the prompt is too long."""
+    if not isinstance(error, Reported):
+        return False
+    return error.context_overflow or is_context_overflow(error.status, error.message)

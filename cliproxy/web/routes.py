@@ -9,7 +9,8 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.web.server import Request
 
-from cliproxy.exchange import Ask
+from cliproxy.ask import Ask
+from cliproxy.streaming.outlet import Outlet
 
 JSON: Final = b"application/json"
 
@@ -33,6 +34,13 @@ class House(Protocol):
 
     def serve(self, ask: Ask, request: Request) -> Deferred[None]:
         """Serve one request, to the end of its reply."""
+
+    def serve_into(self, ask: Ask, outlet: Outlet) -> Deferred[None]:
+        """The same for a client that needs no heartbeats, and at whose end stands something else than a request."""
+
+    @property
+    def serves_sockets(self) -> bool:
+        """Whether WebSockets are opened."""
 
     @property
     def model_names(self) -> Sequence[str]:

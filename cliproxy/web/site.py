@@ -25,6 +25,8 @@ from cliproxy.web.anthropic import AnthropicDoor
 from cliproxy.web.callers import request_id
 from cliproxy.web.common import CommonDoor
 from cliproxy.web.gate import KEY_PARAMETERS, Gate, without_keys
+from cliproxy.web.gemini import GeminiDoor
+from cliproxy.web.openai import OpenAIDoor
 from cliproxy.web.problems import tell
 from cliproxy.web.routes import Handler, House, Route
 
@@ -47,7 +49,9 @@ class Doors(Resource):
     def __init__(self, house: House, gate: Gate) -> None:
         Resource.__init__(self)
         self.gate = gate
-        self.routes: Sequence[Route] = (*CommonDoor(house).routes(), *AnthropicDoor(house).routes())
+        self.routes: Sequence[Route] = tuple(
+            route for door in (CommonDoor, AnthropicDoor, OpenAIDoor, GeminiDoor) for route in door(house).routes()
+        )
         app = Klein()
         for route in self.routes:
             handler = route.handler if route.public else self._keyed(route.handler)

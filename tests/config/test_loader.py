@@ -23,7 +23,7 @@ from cliproxy.config.loader import (
     parse_bytes,
 )
 from cliproxy.config.problems import MAX_PROBLEMS
-from cliproxy.config.schema import DIRECT, ClaudeKey, Config, Model, Proxy, Tls
+from cliproxy.config.schema import DIRECT, ClaudeKey, Config, Model, Proxy, Tls, Translation
 from cliproxy.secret import Secret
 
 FULL = """\
@@ -130,7 +130,7 @@ def test_a_sound_file_gives_no_warning() -> None:
 
 def test_the_default_in_the_table_is_the_default_of_the_schema() -> None:
     for name, known in KEYS.items():
-        if known.in_use and known.default not in ("", "none") and "[]" not in name:
+        if known.in_use and known.default not in ("", "none", "any") and "[]" not in name:
             section, _, own = name.rpartition(".")
             text = f"{section}: {{{own}: {known.default}}}" if section else f"{own}: {known.default}"
             assert parse(text).config == Config(), name
@@ -206,6 +206,13 @@ def test_a_size(written: str, size: int) -> None:
     assert parse(f"stream-flush-size: {written}").config.streaming.flush_bytes == size
 
 
+def test_what_models_bear_is_read_as_it_stands() -> None:
+    text = "translation: {strict: true, capabilities: {'my-*': {thinks: false, efforts: [low, high], budget: [1, 2]}}}"
+    assert parse(text).config.translation == Translation(
+        strict=True, capabilities={"my-*": {"thinks": False, "efforts": ["low", "high"], "budget": [1, 2]}}
+    )
+
+
 # -- what is not in use, or not known ------------------------------------------------------------------------------
 
 
@@ -215,24 +222,32 @@ routing: {strategy: fill-first}
 claude-api-key:
 - {api-key: a, weight: 2, models: [{name: m, thinking: {min: 1}}]}
 - {api-key: b, weight: 3}
-gemini-api-key: [{api-key: z, anything: 1}]
+xai-api-key: [{api-key: z, anything: 1}]
 ws-auth:
 """
     assert parse(text).not_in_use == (
         "routing.strategy",
         "claude-api-key[].weight",
         "claude-api-key[].models[].thinking",
-        "gemini-api-key",
+        "xai-api-key",
     )
 
 
 def test_every_key_not_in_use_is_taken_without_a_warning() -> None:
-    required = {"claude-api-key[]": "api-key: k, ", "claude-api-key[].models[]": "name: m, "}
+    required = {
+        **{f"{kind}-api-key[]": "api-key: k, " for kind in ("claude", "gemini", "vertex", "codex")},
+        "openai-compatibility[]": "name: n, base-url: 'http://h', models: [{name: m}], ",
+    }
     for name in (name for name, known in KEYS.items() if not known.in_use and name not in NEVER_IN_USE):
+        if name.startswith("payload."):
+            continue  # what has such a condition is left out, which a warning says
         section, _, own = name.rpartition(".")
         text = f"{own}: 1"
         while section:
-            text = f"{{{required.get(section, '')}{text}}}"
+            needed = "name: m, " if section.endswith("models[]") else required.get(section, "")
+            if text.startswith("models:"):
+                needed = needed.replace("models: [{name: m}], ", "")
+            text = f"{{{needed}{text}}}"
             section, _, last = section.rpartition(".")
             text = f"{last[:-2]}: [{text}]" if last.endswith("[]") else f"{last}: {text}"
         loaded = parse(text)
@@ -306,6 +321,12 @@ def test_a_secret_in_the_place_of_a_key_does_not_print() -> None:
         "proxy-url: http://u:%ff@h",
         "proxy-url: http://[::1",
         "tls: {enable: true, cert: c}",
+        "translation: {strict: perhaps}",
+        "translation: {capabilities: [a]}",
+        "translation: {capabilities: {a: 5}}",
+        "translation: {capabilities: {a: [thinks]}}",
+        "translation: {capabilities: {a: {budget: .inf}}}",
+        "translation: {capabilities: {'': {}}}",
     ],
 )
 def test_an_unfit_value_is_one_problem_with_its_line_and_key(line: str) -> None:

@@ -62,6 +62,10 @@ def test_an_empty_line_is_seen_across_empty_chunks() -> None:
     assert split(b"data: a\n", b"", b"", b"", b"", b"", b"\n")[-1] == b"data: a\n\n"
 
 
+def test_a_chunk_of_whole_events_with_crlf_comes_out_as_it_is() -> None:
+    assert split(b"data: a\r\n\r\ndata: b\r\n\r\n") == [b"data: a\r\n\r\ndata: b\r\n\r\n"]
+
+
 def test_an_odd_line_end_at_the_end_of_a_chunk_belongs_to_the_next_event() -> None:
     assert split(b"data: a\n\n\n", b"data: b\n\n") == [b"data: a\n\n", b"\ndata: b\n\n"]
 
@@ -158,6 +162,11 @@ def test_data_is_what_the_lines_of_that_name_hold(event: bytes, payload: bytes |
     assert payloads(event) == ([] if payload is None else [payload])
 
 
+@pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n"])
+def test_lines_of_data_alone_have_a_payload_each(end: bytes) -> None:
+    assert payloads(b"data: a" + end + b"data: " + end + b"data: data: c" + end) == [b"a", b"", b"data: c"]
+
+
 def test_a_byte_order_mark_hides_no_data() -> None:
     assert payloads(b"\xef\xbb\xbfdata: a\n\ndata: b\n\n") == [b"a", b"b"]
 
@@ -174,6 +183,12 @@ def test_one_event_without_data_leaves_no_payloads() -> None:
 @example(b"data: a\nxdata: b\n\n")
 @example(b"data: a\rdata: b\n\n")
 @example(b"data: a\n\n\n\n")
+@example(b"data: a\r\n\r\ndata: b\r\n\r\n")
+@example(b"data: a\n\ndata: b\r\n\r\n")
+@example(b"data: a\n\nxdata: b\n\n")
+@example(b"data: a\r\n\r\ndata: b\rdata: c\r\n\r\n")
+@example(b"data: \ra\n\r\n")
+@example(b"data: a\ndata: b\n\ndata: c\n\n")
 def test_payloads_are_those_of_the_plain_algorithm(raw: bytes) -> None:
     splitter = EventSplitter()
     whole = splitter.feed(raw + b"x")

@@ -16,7 +16,7 @@ from twisted.web.http import PotentialDataLoss
 
 from cliproxy.errors import Unavailable
 from cliproxy.streaming.pump import MAX_STALL_SECONDS, Phase
-from cliproxy.translate import PassedBody
+from cliproxy.translate.readers import PassedBody
 from tests.support.ends import IDLE_SECONDS, Reply
 from tests.support.house import BLOCK, OVERLOADED, PING, START, STOP, delta
 

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+import attrs
 import click
 import pytest
 from twisted.internet.task import Clock
@@ -15,12 +16,17 @@ from twisted.python import usage
 from cliproxy import cli
 from cliproxy.config.keys import KEYS
 from cliproxy.config.schema import Access, Config
+from cliproxy.conversation.capabilities import Capabilities
 from cliproxy.daemon import House
+from cliproxy.exchange import COUNT_HEADER
+from cliproxy.formats.codec import Field, Support
 from cliproxy.observe.logs import LOG_FORMATS
 from cliproxy.tap import Options
+from cliproxy.web.asks import SHOW_LOSSES
 from cliproxy.web.gate import Gate
 from cliproxy.web.routes import Route
 from cliproxy.web.site import Doors
+from tests.support import field_table
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -109,3 +115,52 @@ def test_links_lead_somewhere(document: Path) -> None:
     """Those to files; the network is nobody's to test."""
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
         assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("document", PAGES, ids=lambda path: path.name)
+def test_links_into_a_page_find_their_heading(document: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]*)\)", document.read_text()):
+        page_meant = document.parent / target if target else document
+        assert anchor in anchors(page_meant.read_text()), (target, anchor)
+
+
+def anchors(text: str) -> set[str]:
+    """By GitHub's rule: lower case, words joined by hyphens, everything else left out."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("header", [SHOW_LOSSES, COUNT_HEADER])
+def test_a_header_of_our_own_is_told(header: bytes) -> None:
+    assert header.decode().title() in page("docs/api.md")
+
+
+# -- docs/translation.md
+
+
+def test_the_tables_of_translation_are_those_of_the_code() -> None:
+    """If not: python -m tests.support.field_table"""
+    assert field_table.written(page("docs/translation.md")) == page("docs/translation.md")
+
+
+def is_exact(field: Field) -> bool:
+    return all(codec.support[field] is Support.EXACT for codec in field_table.upstreams())
+
+
+@pytest.mark.parametrize("field", [field for field in field_table.fields() if not is_exact(field)])
+def test_what_is_not_exact_is_explained(field: Field) -> None:
+    assert (field in field_table.NOTES) is not (field in field_table.SAID_BY_TABLE)
+
+
+def test_what_needs_no_note_is_lost_somewhere() -> None:
+    assert not any(map(is_exact, field_table.SAID_BY_TABLE))
+
+
+@pytest.mark.parametrize("capability", sorted(attrs.fields_dict(Capabilities).keys() - {"known"}))
+def test_a_capability_is_told(capability: str) -> None:
+    assert f"`{capability.replace('_', '-')}`" in page("docs/translation.md").partition("## Settings")[2]
+
+
+@pytest.mark.parametrize("client", ["Claude Code", "Codex", "Gemini CLI", "aider", "official SDKs"])
+def test_a_client_is_told_step_by_step(client: str) -> None:
+    assert re.search(rf"^## .*{client}", page("docs/clients.md"), re.MULTILINE)

@@ -18,15 +18,14 @@ UNTESTED: Final[Mapping[str, str]] = {
     "cliproxy/config/addresses.py": "seen through its one user, in test_loader.py",
     "cliproxy/config/problems.py": "seen through its one user, in test_loader.py",
     "cliproxy/demo/answer.py": "seen through the agent and the server",
-    "cliproxy/demo/anthropic_reading.py": "a part of anthropic.py, in test_anthropic.py",
-    "cliproxy/demo/anthropic_writing.py": "a part of anthropic.py, in test_anthropic.py",
     "cliproxy/demo/replies.py": "a vocabulary, seen wherever the demo answers",
     "cliproxy/demo/settings.py": "values, checked in test_faults.py and by the command line",
 }
 """Source files without a test file of their own, and why."""
 
-FREE_ROOMS: Final = ("repo", "real", "laws", "machines", "flow")
-"""Tests of no single file: the repo's habits, processes, laws, state machines, whole ways through the program."""
+FREE_ROOMS: Final = ("repo", "real", "laws", "machines", "flow", "behaviours")
+"""Tests of no single file: habits of the repo, processes, laws, state machines, whole ways through the program, and
+what users rely on."""
 FREE_FILES: Final[Mapping[str, str]] = {
     "tests/demo/test_docs.py": "holds docs/demo.md to the demo",
 }

@@ -89,7 +89,12 @@ def editable(place: Path, tree: Path, installed: Path) -> Path:
 def test_the_wheel_holds_package_and_plugin_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     sources = [path.relative_to(ROOT).as_posix() for path in (ROOT / "cliproxy").rglob("*.py")]
-    expected = {*sources, "cliproxy/py.typed", "twisted/plugins/cliproxy_plugin.py"}
+    expected = {
+        *sources,
+        "cliproxy/py.typed",
+        "cliproxy/shaping/capabilities.yaml",
+        "twisted/plugins/cliproxy_plugin.py",
+    }
     assert {name for name in names if ".dist-info/" not in name} == expected
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cliproxy.errors import BadRequest
-from cliproxy.shaping import rename_model
+from cliproxy.shaping.model import rename_model
 
 values = st.recursive(
     st.none()

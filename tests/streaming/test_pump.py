@@ -16,7 +16,7 @@ from cliproxy.errors import Broken, TimedOut, Unavailable, UpstreamTrouble
 from cliproxy.formats.anthropic import ANTHROPIC
 from cliproxy.formats.wire import SILENT_HEARTBEAT
 from cliproxy.streaming.pump import LINGER_SECONDS, MAX_STALL_SECONDS, Phase
-from cliproxy.translate import PassedBody
+from cliproxy.translate.readers import PassedBody
 from tests.support.ends import IDLE_SECONDS, Reply
 from tests.support.house import BLOCK, OVERLOADED, PING, START, STOP, WHOLE, delta, logged
 

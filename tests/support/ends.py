@@ -13,7 +13,7 @@ from cliproxy.formats.anthropic import ANTHROPIC
 from cliproxy.streaming.flusher import Flusher
 from cliproxy.streaming.pump import Pump
 from cliproxy.streaming.sink import Sink
-from cliproxy.translate import PassedStream, ReplyReader
+from cliproxy.translate.readers import PassedStream, ReplyReader
 from tests.support.house import Asked, Caller
 
 IDLE_SECONDS = 120.0

@@ -16,10 +16,11 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 
+from cliproxy.ask import Ask
 from cliproxy.config.schema import Access
 from cliproxy.errors import ProxyError
-from cliproxy.exchange import Ask
 from cliproxy.secret import Secret
+from cliproxy.streaming.outlet import Outlet
 from cliproxy.web.channel import IDLE_SECONDS, LimitedSite
 from cliproxy.web.gate import Gate
 from cliproxy.web.site import Doors
@@ -40,6 +41,7 @@ class FakeHouse:
         self.trouble: Exception | None = None
         self.reason: str | None = None
         self.waits = False
+        self.serves_sockets = True
         self.cancelled = 0
 
     def serve(self, ask: Ask, request: Request) -> Deferred[None]:
@@ -55,6 +57,10 @@ class FakeHouse:
         request.finish()
         served.callback(None)
         return served
+
+    def serve_into(self, ask: Ask, outlet: Outlet) -> Deferred[None]:
+        self.asked.append(ask)
+        return Deferred(self._cancelled)
 
     def _cancelled(self, _: Deferred[None]) -> None:
         self.cancelled += 1

@@ -11,7 +11,7 @@ from cliproxy.demo.faults import plain
 from cliproxy.demo.replies import Json
 from cliproxy.errors import Broken, UpstreamTrouble
 from cliproxy.formats.anthropic import ANTHROPIC
-from cliproxy.translate import PassedStream
+from cliproxy.translate.readers import PassedStream
 from tests.demo.asking import TOOLS, reply_to
 
 MESSAGE_START: Final = b'event: message_start\ndata: {"type":"message_start","message":{"model":"m"}}\n\n'

@@ -5,12 +5,11 @@ import pytest
 
 from cliproxy.errors import Broken, Reported, TimedOut
 from cliproxy.formats.anthropic import ANTHROPIC
+from cliproxy.formats.openai_responses import OPENAI_RESPONSES
 from cliproxy.formats.sse import MAX_EVENT_BYTES
-from cliproxy.formats.wire import SILENT_HEARTBEAT
-from cliproxy.translate import ENOUGH_PROOF_BYTES, PassedBody, PassedStream, ReplyHead, reader
+from cliproxy.formats.wire import SILENT_HEARTBEAT, Document, Mark
+from cliproxy.translate.readers import ENOUGH_PROOF_BYTES, PassedBody, PassedStream, ReplyHead, passing
 from tests.support.streams import COMMENT, DELTA, ERROR, MESSAGE_START, MESSAGE_STOP, PING
-
-STREAM = ReplyHead(200, b"text/event-stream", b"")
 
 
 def stream(*fed: bytes) -> PassedStream:
@@ -214,7 +213,7 @@ def test_a_body_has_no_words_for_trouble_and_no_heartbeat() -> None:
 def test_a_stream_that_can_be_seen_is_read_as_one(kind: bytes, coding: bytes) -> None:
     head = ReplyHead(200, kind, coding)
     assert head.is_stream
-    assert isinstance(reader(ANTHROPIC, ANTHROPIC, head), PassedStream)
+    assert isinstance(passing(ANTHROPIC, head), PassedStream)
 
 
 @pytest.mark.parametrize(
@@ -228,16 +227,81 @@ def test_a_stream_that_can_be_seen_is_read_as_one(kind: bytes, coding: bytes) ->
     ],
 )
 def test_anything_else_is_read_as_a_body(head: ReplyHead) -> None:
-    assert isinstance(reader(ANTHROPIC, ANTHROPIC, head), PassedBody)
+    assert isinstance(passing(ANTHROPIC, head), PassedBody)
 
 
 @pytest.mark.parametrize(("status", "trouble"), [(200, True), (204, False), (404, False)])
 def test_only_a_success_needs_a_body(status: int, trouble: bool) -> None:
-    body = reader(ANTHROPIC, ANTHROPIC, ReplyHead(status, b"application/json", b""))
+    body = passing(ANTHROPIC, ReplyHead(status, b"application/json", b""))
     body.finish()
     assert (body.trouble is not None) is trouble
 
 
-def test_there_is_no_translation_yet() -> None:
-    with pytest.raises(LookupError, match="no translation from other to anthropic"):
-        reader(ANTHROPIC, attrs.evolve(ANTHROPIC, name="other"), STREAM)
+# -- wires that need no terminator, and wires whose terminator is no JSON
+
+
+def meaning(event: Document) -> Mark:
+    return {"text": Mark.CONTENT, "finish": Mark.ENDING}.get(str(event.get("type")), Mark.OPENING)
+
+
+EOF_WIRE = attrs.evolve(ANTHROPIC, mark=meaning)
+DONE_WIRE = attrs.evolve(ANTHROPIC, mark=meaning, end_mark=b"[DONE]")
+TEXT = b'data: {"type":"text"}\n\n'
+FINISH = b'data: {"type":"finish"}\n\n'
+USAGE = b'data: {"type":"usage"}\n\n'
+DONE = b"data: [DONE]\n\n"
+
+
+def test_the_end_of_the_body_ends_a_message_that_is_whole() -> None:
+    found = PassedStream(EOF_WIRE)
+    assert found.feed(TEXT + FINISH) + found.finish() == TEXT + FINISH
+    assert (found.complete, found.trouble) == (True, None)
+
+
+def test_more_may_be_said_of_a_message_that_is_whole() -> None:
+    found = PassedStream(EOF_WIRE)
+    assert found.feed(TEXT + FINISH) + found.feed(USAGE) == TEXT + FINISH + USAGE
+
+
+def test_the_end_of_the_body_breaks_a_message_that_is_not_whole() -> None:
+    found = PassedStream(EOF_WIRE)
+    found.feed(TEXT)
+    found.finish()
+    assert isinstance(found.trouble, Broken)
+
+
+def test_a_terminator_that_is_no_json_ends_the_stream() -> None:
+    found = PassedStream(DONE_WIRE)
+    assert found.feed(TEXT + FINISH + USAGE + DONE + TEXT) == TEXT + FINISH + USAGE + DONE
+    assert found.complete
+
+
+def test_a_terminator_that_the_upstream_forgot_is_told_once() -> None:
+    found = PassedStream(DONE_WIRE)
+    assert found.feed(TEXT + FINISH) + found.finish() + found.finish() == TEXT + FINISH + DONE
+
+
+def test_a_terminator_without_a_finish_ends_the_stream_too() -> None:
+    found = PassedStream(DONE_WIRE)
+    assert found.feed(TEXT + DONE) + found.finish() == TEXT + DONE
+
+
+def test_a_message_that_is_whole_is_worth_telling() -> None:
+    found = PassedStream(EOF_WIRE)
+    found.feed(FINISH)
+    assert found.proven
+
+
+CREATED = b'event: response.created\ndata: {"type":"response.created","response":{"id":"resp_7"}}\n\n'
+
+
+@pytest.mark.parametrize("before", [b"", b": hello\n\n"])
+def test_a_response_that_breaks_does_not_change_its_id(before: bytes) -> None:
+    """The official SDK gives up on one that does, and hides what happened."""
+    found = PassedStream(OPENAI_RESPONSES)
+    found.feed(before + CREATED)
+    assert b'"id":"resp_7"' in found.failed(Broken("cut"), "req_1")
+
+
+def test_a_response_that_had_not_begun_breaks_under_an_id_of_its_own() -> None:
+    assert b'"id":"resp_req_1"' in PassedStream(OPENAI_RESPONSES).failed(Broken("cut"), "req_1")

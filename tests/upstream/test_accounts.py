@@ -5,6 +5,7 @@ from __future__ import annotations
 from hyperlink import EncodedURL
 
 from cliproxy.config.schema import Proxy
+from cliproxy.formats.codec import Dialect
 from cliproxy.secret import Secret
 from cliproxy.upstream.accounts import Account
 
@@ -28,6 +29,16 @@ def test_an_account_prints_neither_its_key_nor_its_headers_nor_its_proxys_passwo
 def test_an_upstreams_words_are_shown_without_the_key() -> None:
     account = Account("claude:1", "claude", EncodedURL.from_text("https://api.example"), Secret("sk-0123456789"), True)
     assert account.redacted(b"bad key sk-0123456789!") == b"bad key [redacted]!"
+
+
+def test_without_a_key_nothing_is_taken_out() -> None:
+    account = Account("a", "openai-compatibility", EncodedURL.from_text("http://h"), Secret(""), True)
+    assert account.redacted(b"no such model") == b"no such model"
+
+
+def test_an_account_s_dialect_is_the_plainest_unless_told_otherwise() -> None:
+    account = Account("a", "openai-compatibility", EncodedURL.from_text("http://h"), Secret(""), True)
+    assert (account.dialect, account.origin) == (Dialect(), "")
 
 
 def test_a_key_so_short_that_it_may_stand_there_by_chance_is_left() -> None:

@@ -60,7 +60,9 @@ def test_a_model_is_told_in_the_callers_shape(client: Client, name: str) -> None
 
 def test_lists_vary_by_what_decides_their_shape(client: Client) -> None:
     for target in ("/v1/models", "/v1/models/claude-opus-4-5"):
-        assert client.ask("GET", target).all("vary") == ["anthropic-version, user-agent"]
+        assert client.ask("GET", target).all("vary") == [
+            "anthropic-version, user-agent, x-goog-api-key, x-goog-api-client"
+        ]
 
 
 def test_an_unknown_model_is_told_with_the_nearest(client: Client) -> None:

@@ -199,7 +199,9 @@ def test_a_named_origin_may_read_answers(connect: Connect) -> None:
 def test_what_depends_on_the_origin_and_the_format_varies_by_both(connect: Connect) -> None:
     """The list of models used to say only that it depends on the format."""
     varies = ", ".join(connect(access=ALLOWED).ask("GET", "/v1/models", f"Origin: {APP}").all("vary"))
-    assert {"origin", "anthropic-version", "user-agent"} == set(varies.split(", "))
+    assert {"origin", "anthropic-version", "user-agent", "x-goog-api-key", "x-goog-api-client"} == set(
+        varies.split(", ")
+    )
 
 
 def test_a_named_origin_may_read_errors(connect: Connect) -> None:

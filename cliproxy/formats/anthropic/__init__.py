@@ -1,104 +1,35 @@
-"""Anthropic Messages: reading requests, following streams, telling errors.
+"""Anthropic Messages: what its requests, replies, streams and errors look like, in both directions.
 
 Source of shapes: the official SDK (anthropic 2.12) and the API's documentation of streaming and errors.
 """
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import Final
 
-import orjson
-
-from cliproxy.errors import Reported
 from cliproxy.formats import sse
+from cliproxy.formats.anthropic.decode_reply import AnthropicDecoder, decode_reply
+from cliproxy.formats.anthropic.decode_request import decode_request
+from cliproxy.formats.anthropic.encode_reply import AnthropicEncoder, encode_reply
+from cliproxy.formats.anthropic.encode_request import LIMITS, encode_request
+from cliproxy.formats.anthropic.errors import (
+    ERROR_TYPES,
+    error_body,
+    error_event,
+    error_message,
+    error_type,
+    trouble,
+)
+from cliproxy.formats.anthropic.fields import NAME
+from cliproxy.formats.anthropic.marks import mark
+from cliproxy.formats.anthropic.support import SAYS, SUPPORT
+from cliproxy.formats.anthropic.usage import decode_count, encode_count
+from cliproxy.formats.codec import Codec
 from cliproxy.formats.requests import peek
-from cliproxy.formats.wire import Complaint, Document, Mark, WireFormat
-
-ERROR_TYPES: Final = MappingProxyType(
-    {
-        401: "authentication_error",
-        402: "billing_error",
-        403: "permission_error",
-        404: "not_found_error",
-        413: "request_too_large",
-        429: "rate_limit_error",
-        503: "overloaded_error",
-        504: "timeout_error",
-        529: "overloaded_error",
-    }
-)
-"""Status to `error.type`. Other statuses from 500 are `api_error`, other ones below `invalid_request_error`."""
-
-_MARKS: Final = MappingProxyType(
-    {
-        "message_start": Mark.OPENING,
-        "ping": Mark.OPENING,
-        "message_stop": Mark.LAST,
-        "error": Mark.FAILED,
-    }
-)
-
-_STATUSES: Final = MappingProxyType(
-    {kind: status for status, kind in ERROR_TYPES.items()} | {"invalid_request_error": 400, "overloaded_error": 529}
-)
-"""The way back, for errors that come inside a stream."""
-
-
-def error_type(status: int) -> str:
-    """The `error.type` that goes with an HTTP status."""
-    return ERROR_TYPES.get(status) or ("api_error" if status >= 500 else "invalid_request_error")
-
-
-def mark(event: Document) -> Mark:
-    """What a stream's event means. Unknown kinds are content: the vendor adds some now and then."""
-    kind = event.get("type")
-    return _MARKS.get(kind, Mark.CONTENT) if isinstance(kind, str) else Mark.CONTENT
-
-
-def trouble(event: Document) -> Reported:
-    """What an `error` event reports."""
-    kind, message = _error_of(event)
-    return Reported(message, _STATUSES.get(kind, 500))
-
-
-def error_message(body: bytes) -> str:
-    """The message of an error body, or a sentence that there is none."""
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        document = None
-    return _error_of(document if isinstance(document, dict) else {})[1]
-
-
-def _error_of(document: Document) -> tuple[str, str]:
-    """`error.type` and `error.message`."""
-    error = document.get("error")
-    kind, message = (error.get("type"), error.get("message")) if isinstance(error, dict) else (None, None)
-    return (
-        kind if isinstance(kind, str) else "",
-        message if isinstance(message, str) and message else "The upstream reported an error without a message.",
-    )
-
-
-def error_body(complaint: Complaint) -> bytes:
-    """`{"type": "error", "error": {"type", "message"}, "request_id"}`."""
-    return orjson.dumps(
-        {
-            "type": "error",
-            "error": {"type": error_type(complaint.status), "message": complaint.message},
-            "request_id": complaint.request_id,
-        }
-    )
-
-
-def error_event(complaint: Complaint) -> bytes:
-    """The same inside a stream: it ends the message, no `message_stop` follows."""
-    return sse.event(b"error", error_body(complaint))
-
+from cliproxy.formats.wire import WireFormat
 
 ANTHROPIC: Final = WireFormat(
-    name="anthropic",
+    name=NAME,
     peek=peek,
     mark=mark,
     trouble=trouble,
@@ -106,4 +37,22 @@ ANTHROPIC: Final = WireFormat(
     error_body=error_body,
     error_event=error_event,
     heartbeat=sse.event(b"ping", b'{"type": "ping"}'),
+    model_in_reply=("model",),
+    model_in_event=("message", "model"),
 )
+
+CODEC: Final = Codec(
+    decode_request=decode_request,
+    encode_request=encode_request,
+    reply_decoder=AnthropicDecoder,
+    decode_reply=decode_reply,
+    reply_encoder=AnthropicEncoder,
+    encode_reply=encode_reply,
+    decode_count=decode_count,
+    encode_count=encode_count,
+    limits=LIMITS,
+    says=SAYS,
+    support=SUPPORT,
+)
+
+__all__ = ["ANTHROPIC", "CODEC", "ERROR_TYPES", "error_body", "error_event", "error_message", "error_type", "trouble"]

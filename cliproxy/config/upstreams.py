@@ -1,0 +1,165 @@
+"""The sections of the file that name upstreams. An entry with a problem is read whole, so that all its problems are
+told, and never used: then nothing of the file is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final, TypedDict
+
+from cliproxy.config.addresses import base_url, proxy_or_direct
+from cliproxy.config.document import Section
+from cliproxy.config.readers import (
+    auth_header,
+    header_name,
+    header_value,
+    of_text,
+    once,
+    prefix,
+    text,
+    truth,
+    upstream_key,
+    wire_api,
+)
+from cliproxy.config.schema import (
+    ANTHROPIC_BASE_URL,
+    GEMINI_BASE_URL,
+    OPENAI_BASE_URL,
+    VERTEX_BASE_URL,
+    ClaudeKey,
+    CodexKey,
+    GeminiKey,
+    KeyEntry,
+    Model,
+    OpenAICompatibility,
+    OwnProxy,
+    VertexKey,
+    WireApi,
+)
+from cliproxy.secret import Secret
+
+NO_KEY: Final = Secret("")
+
+_COMPATIBLE: Final[Mapping[WireApi, str]] = {"chat": "/chat/completions", "responses": "/responses"}
+"""What is added to the base URL."""
+
+
+class _Upstream(TypedDict):
+    """The fields that all have but for the address, as `schema.Upstream` tells them."""
+
+    headers: Mapping[str, str]
+    models: tuple[Model, ...]
+    prefix: str
+    excluded_models: tuple[str, ...]
+
+
+class _Key(_Upstream):
+    """And those of a section with one key."""
+
+    api_key: Secret
+    base_url: str
+    proxy_url: OwnProxy
+
+
+def claude_keys(file: Section) -> tuple[ClaudeKey, ...]:
+    """`claude-api-key`."""
+    return tuple(
+        ClaudeKey(**key, auth_header=entry.value("auth-header", of_text(auth_header), None))
+        for entry, key in _keys(file, "claude-api-key", ANTHROPIC_BASE_URL, "/v1/messages")
+    )
+
+
+def gemini_keys(file: Section) -> tuple[GeminiKey, ...]:
+    """`gemini-api-key`, and of the older list what is not there already."""
+    keys = [GeminiKey(**key) for _, key in _keys(file, "gemini-api-key", GEMINI_BASE_URL, "/v1beta")]
+    known = {key.api_key for key in keys}
+    older = once(file.values("generative-language-api-key", upstream_key))
+    return (*keys, *(GeminiKey(key) for key in older if key not in known))
+
+
+def vertex_keys(file: Section) -> tuple[VertexKey, ...]:
+    """`vertex-api-key`."""
+    return tuple(VertexKey(**key) for _, key in _keys(file, "vertex-api-key", VERTEX_BASE_URL, "/v1/publishers"))
+
+
+def codex_keys(file: Section) -> tuple[CodexKey, ...]:
+    """`codex-api-key`."""
+    return tuple(CodexKey(**key) for _, key in _keys(file, "codex-api-key", OPENAI_BASE_URL, "/responses"))
+
+
+def openai_compatibility(file: Section) -> tuple[OpenAICompatibility, ...]:
+    """`openai-compatibility`."""
+    return tuple(map(_compatibility, file.entries("openai-compatibility")))
+
+
+def _compatibility(entry: Section) -> OpenAICompatibility:
+    speaks: WireApi = entry.value("wire-api", of_text(wire_api), "chat")
+    compatibility = OpenAICompatibility(
+        name=entry.required("name", text) or "",
+        base_url=entry.required("base-url", of_text(base_url)) or "",
+        wire_api=speaks,
+        keys=_key_entries(entry),
+        disabled=entry.value("disabled", truth, False),
+        **_upstream(entry),
+    )
+    _doubt_base_url(entry, compatibility.base_url, _COMPATIBLE[speaks])
+    if not compatibility.models and not compatibility.disabled:
+        entry.warning("models", "none given, so that nothing is asked of this upstream")
+    return compatibility
+
+
+def _key_entries(entry: Section) -> tuple[KeyEntry, ...]:
+    keys = [
+        KeyEntry(part.value("api-key", upstream_key, NO_KEY), _own_proxy(part))
+        for part in entry.entries("api-key-entries")
+    ]
+    known = {key.api_key for key in keys}
+    older = once(entry.values("api-keys", upstream_key))
+    return (*keys, *(KeyEntry(key) for key in older if key not in known)) or (KeyEntry(),)
+
+
+def _keys(file: Section, name: str, default_base_url: str, added: str) -> Iterator[tuple[Section, _Key]]:
+    """The entries of a section with one key each; `added`: how the paths below its base URL begin."""
+    for entry in file.entries(name):
+        key = _Key(
+            api_key=entry.required("api-key", upstream_key) or NO_KEY,
+            base_url=entry.value("base-url", of_text(base_url), default_base_url),
+            proxy_url=_own_proxy(entry),
+            **_upstream(entry),
+        )
+        _doubt_base_url(entry, key["base_url"], added)
+        yield entry, key
+
+
+def _upstream(entry: Section) -> _Upstream:
+    return _Upstream(
+        headers=_headers(entry),
+        models=tuple(map(_model, entry.entries("models"))),
+        prefix=entry.value("prefix", of_text(prefix), ""),
+        excluded_models=once(entry.values("excluded-models", text)),
+    )
+
+
+def _own_proxy(entry: Section) -> OwnProxy:
+    return entry.value("proxy-url", of_text(proxy_or_direct), None)
+
+
+def _doubt_base_url(entry: Section, written: str, added: str) -> None:
+    """Warn where the beginning of what is added, or all of it, stands at the end already."""
+    first = f"/{added.split('/')[1]}"
+    for ending in (first, added):
+        if written.endswith(ending):
+            entry.warning("base-url", f"ends in {ending}, and {added} is added to it; {ending} twice is seldom meant")
+            return
+
+
+def _headers(entry: Section) -> dict[str, str]:
+    headers = entry.mapping("headers", header_name, header_value)
+    if any(value.startswith("$") for value in headers.values()):
+        entry.warning("headers", "copying a client's header ($NAME) is not in use yet; such a header is left out")
+    return {name: value for name, value in headers.items() if not value.startswith("$")}
+
+
+def _model(part: Section) -> Model:
+    name = part.required("name", text) or ""
+    return Model(name, part.value("alias", text, name))

@@ -1,0 +1,102 @@
+"""All exchanges of one daemon: those under way, and their end when it is stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import ClassVar
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.server import Request
+
+from cliproxy.ask import Ask, Provision
+from cliproxy.exchange import Exchange, shutting_down
+from cliproxy.routing.pool import Pool
+from cliproxy.streaming.outlet import Outlet
+from cliproxy.streaming.sink import Sink
+
+
+class Exchanges:
+    """All exchanges of one daemon. State: those under way, and whether it is still open for more."""
+
+    _log: ClassVar[Logger] = Logger()
+
+    def __init__(
+        self, provision: Provision, pool: Pool, clock: IReactorTime, wall: Callable[[], float] = time.time
+    ) -> None:
+        self.provision = provision
+        """For exchanges to come; a reload puts another here."""
+        self._pool = pool
+        self._clock = clock
+        self._wall = wall
+        self._running: dict[Exchange, Deferred[None]] = {}
+        self._drained: Deferred[None] | None = None
+
+    @property
+    def running(self) -> int:
+        """How many are under way."""
+        return len(self._running)
+
+    def serve(self, ask: Ask, request: Request) -> Deferred[None]:
+        """Serve one request; fires when its reply has ended, fails with `ProxyError` if there is none to be told.
+
+        Cancelling it cancels whatever is under way upstream.
+        """
+        provision = self._open_provision()
+        sink = Sink(request, provision.flusher, self._clock, provision.streaming.flush_bytes)
+        return self._run(ask, sink, provision)
+
+    def serve_into(self, ask: Ask, outlet: Outlet) -> Deferred[None]:
+        """The same for a client that needs no heartbeats, and at whose end stands something else than a request."""
+        provision = self._open_provision()
+        streaming = attrs.evolve(provision.streaming, keepalive_seconds=0)
+        return self._run(ask, outlet, attrs.evolve(provision, streaming=streaming))
+
+    def _open_provision(self) -> Provision:
+        if self._drained is not None:
+            raise shutting_down()
+        return self.provision
+
+    def _run(self, ask: Ask, sink: Outlet, provision: Provision) -> Deferred[None]:
+        exchange = Exchange(ask, sink, provision, self._pool, self._clock, self._wall)
+        served = Deferred.fromCoroutine(exchange.run())
+        if not served.called:
+            self._running[exchange] = served
+            served.addBoth(self._ended, exchange)
+        return served
+
+    def drain(self, grace_seconds: float) -> Deferred[None]:
+        """Take no more; fires when those under way have ended, which the grace is for; then they are cancelled."""
+        if self._drained is not None:
+            return self._drained
+        drained = self._drained = Deferred()
+        if not self._running:
+            drained.callback(None)
+            return drained
+        self._log.info(
+            "stopping: {count} exchanges have {seconds:g} s to end", count=self.running, seconds=grace_seconds
+        )
+        late = self._clock.callLater(grace_seconds, self._cut_short)
+        return drained.addBoth(_without, late)
+
+    def _cut_short(self) -> None:
+        for exchange, served in tuple(self._running.items()):
+            if not exchange.cut_short():
+                served.cancel()
+
+    def _ended(self, outcome: Failure | None, exchange: Exchange) -> Failure | None:
+        del self._running[exchange]
+        if self._drained is not None and not self._running and not self._drained.called:
+            self._drained.callback(None)
+        return outcome
+
+
+def _without(outcome: Failure | None, call: IDelayedCall) -> Failure | None:
+    """Pass the outcome on, with the call cancelled if it is still to come."""
+    if call.active():
+        call.cancel()
+    return outcome

@@ -1,0 +1,1 @@
+"""What the proxy itself changes in a request, as pure functions: its model, its thinking, configured rules."""

@@ -1,0 +1,1 @@
+"""Between a client's format and an upstream's: requests one way, replies the other."""
