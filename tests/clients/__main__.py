@@ -1,8 +1,10 @@
-"""`make clients`: programs that this project's authors did not write, against a daemon, with two keys behind it.
+"""`make clients`: programs that this project's authors did not write, against a daemon, with two upstreams behind it.
 
 The harness is no part of this repository. It is looked for in the folder that CLIPROXY_CLIENTS names, else beside the
 repository in ../shared/clients. Each case starts two scripted upstreams, of which the first misbehaves as the case
 says, and a daemon with a key for each. A client must then do its work as if nothing had happened.
+
+In the cases of the matrix every client is served by upstreams of one format, whichever it speaks itself.
 """
 
 from __future__ import annotations
@@ -23,8 +25,21 @@ import attrs
 from tests.support.processes import ANYWHERE, CLIPROXY, ROOT, Process
 
 RECIPES: Final = ("claude", "claude:apikey", "claude:noisy", "claude:context", "py:anthropic")
-FOLDERS: Final = ("claude-code", "sdk-python")
+"""Clients that speak the upstream's own format."""
+ALL_RECIPES: Final = (
+    *RECIPES,
+    *("codex", "codex:ws", "codex:patch", "gemini", "aider:openai", "aider:anthropic", "aider:gemini"),
+    *("py:chat", "py:responses", "py:gemini"),
+)
+TOOL_RECIPES: Final = tuple(recipe for recipe in ALL_RECIPES if recipe != "claude:context" and "aider" not in recipe)
+"""Those that call tools."""
+FOLDERS: Final = ("claude-code", "codex", "gemini-cli", "aider", "sdk-python")
 """Of the installed clients: those of the recipes."""
+MODELS: Final = (
+    *("claude-sonnet-4-5", "claude-opus-4-8", "claude-haiku-4-5-20251001", "gpt-5", "gpt-5.5", "gemini-2.5-pro"),
+    *("gemini-2.5-flash", "gemini-2.5-flash-lite"),
+)
+"""What the clients ask for."""
 CLIENT_KEY: Final = "sk-cliproxy-for-the-client-harness"
 FAULT_COUNT: Final = 3
 """More than a client asks at once; what comes after finds the key cooling."""
@@ -40,15 +55,51 @@ class Case:
     """Options of both upstreams."""
     first: Sequence[str] = ()
     """And of the first alone."""
+    upstream: str = "claude"
+    """What they are: a format of `UPSTREAM_MODELS`; or `claude`, whose models have no aliases."""
+    recipes: Sequence[str] = RECIPES
 
 
+UPSTREAM_MODELS: Final = {
+    "anthropic": "claude-opus-4-6",
+    "chat": "some-model",
+    "responses": "gpt-5.5",
+    "gemini": "gemini-2.5-pro",
+}
+"""By the upstreams' format: the one model that all clients' models are aliased to."""
+UPSTREAMS: Final = tuple(UPSTREAM_MODELS)
 FAULTS: Final = ("429", "500", "529", "cut-first", "sse-error-first", "gzip", "empty")
 CASES: Final = (
     Case("plain"),
     Case("parallel", harness=["--parallel"]),
     Case("delay 30 ms", both=["--delay", "30"]),
     *(Case(f"first: {fault}", first=["--fault", fault, "--fault-count", str(FAULT_COUNT)]) for fault in FAULTS),
+    *(Case(f"to {upstream}", upstream=upstream, recipes=ALL_RECIPES) for upstream in UPSTREAMS),
+    *(
+        Case(f"to {upstream}, parallel", harness=["--parallel"], upstream=upstream, recipes=TOOL_RECIPES)
+        for upstream in UPSTREAMS
+    ),
 )
+
+
+def configured(upstream: str, urls: Sequence[str]) -> dict[str, object]:
+    """The part of the configuration that names the upstreams."""
+    keys: list[dict[str, object]] = [{"api-key": f"sk-ant-of-upstream-{number}"} for number, _ in enumerate(urls)]
+    if upstream == "claude":
+        return {"claude-api-key": [key | {"base-url": url} for key, url in zip(keys, urls, strict=True)]}
+    model = UPSTREAM_MODELS[upstream]
+    aliases = {"models": [{"name": model, "alias": name} for name in MODELS]}
+    if upstream == "chat":
+        return {
+            "openai-compatibility": [
+                {"name": f"server-{number}", "base-url": f"{url}/v1", "api-key-entries": [key], **aliases}
+                for number, (key, url) in enumerate(zip(keys, urls, strict=True))
+            ]
+        }
+    section, below = {"responses": ("codex-api-key", "/v1"), "gemini": ("gemini-api-key", "")}.get(
+        upstream, ("claude-api-key", "")
+    )
+    return {section: [key | {"base-url": url + below, **aliases} for key, url in zip(keys, urls, strict=True)]}
 
 
 WORDS: Final = {True: "yes", False: "no", None: "-"}
@@ -117,7 +168,7 @@ def gathered(logs: Sequence[Path], both: Path) -> Iterator[None]:
                 thread.join()
 
 
-def run(case: Case, harness: Path, recipes: Sequence[str]) -> Iterator[Outcome]:
+def run(case: Case, harness: Path) -> Iterator[Outcome]:
     """One case with all clients, each as it ends."""
     with tempfile.TemporaryDirectory(prefix="clients-") as name, ExitStack() as stack:
         place = Path(name)
@@ -129,14 +180,14 @@ def run(case: Case, harness: Path, recipes: Sequence[str]) -> Iterator[Outcome]:
             upstream = stack.enter_context(Process(argv, place))
             urls.append(upstream.line(r"(http://127\.0\.0\.1:[0-9]+)")[1])
         config = place / "config.yaml"
-        keys = [{"api-key": f"sk-ant-of-upstream-{number}", "base-url": url} for number, url in enumerate(urls)]
-        config.write_text(json.dumps({"api-keys": [CLIENT_KEY], "claude-api-key": keys}))
+        auth_dir = {"auth-dir": str(place / "accounts")}
+        config.write_text(json.dumps({"api-keys": [CLIENT_KEY], **auth_dir, **configured(case.upstream, urls)}))
         daemon = stack.enter_context(Process((*CLIPROXY, "run", "--config", str(config), "--listen", ANYWHERE), place))
         both = place / "both.jsonl"
         both.touch()
         stack.enter_context(gathered(logs, both))
         argv = (
-            *(sys.executable, str(harness / "harness.py"), *recipes, "--exact", "--json"),
+            *(sys.executable, str(harness / "harness.py"), *case.recipes, "--exact", "--json"),
             *("--base", daemon.url, "--key", CLIENT_KEY, "--upstream-log", str(both), *case.harness),
         )
         with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as judge:
@@ -169,11 +220,11 @@ def main(arguments: Sequence[str]) -> int:
     cases = [case for case in CASES if not arguments or case.name.startswith(tuple(arguments))]
     outcomes: list[Outcome] = []
     for case in cases:
-        for each in run(case, harness, RECIPES):
+        for each in run(case, harness):
             print(each.row, flush=True)
             outcomes.append(each)
     failed = [each for each in outcomes if not each.ok]
-    missing = len(cases) * len(RECIPES) - len(outcomes)
+    missing = sum(len(case.recipes) for case in cases) - len(outcomes)
     print(f"{len(outcomes) - len(failed)} passed, {len(failed)} failed, {missing} did not run")
     return 1 if failed or missing else 0
 

@@ -31,16 +31,22 @@ from twisted.web.http_headers import Headers
 from twisted.web.server import Site
 
 from bench import baseline, procs
-from bench.__main__ import Session, options
+from bench.__main__ import NAMES, Session, options
 from bench.accounting import cpu_seconds, parse_cpu_ticks, resident_bytes
-from bench.bodies import SIZES, BodyName, body
+from bench.bodies import SIZES, Question
+from bench.crossings import AT_ONCE, CROSSINGS
 from bench.figures import Contestant, Figure, Measured, median_and_p99, percentile, row, table
-from bench.load import loopback_url
+from bench.load import loopback_url, request_bytes
+from bench.pipeline import DELTAS, Pair
 from bench.procs import Running
 from bench.reply import Malformed, Reply, Stamps
-from bench.scenarios import MEMORY, NAMES, SCENARIOS, cpu_per_delta, cpu_per_reply
+from bench.scenarios import MEMORY, SCENARIOS, cpu_per_delta, cpu_per_reply, rigged
+from bench.wires import FORMATS, WIRES, Format
+from cliproxy.conversation.losses import Losses
+from cliproxy.formats import CODECS
 
 STREAM = [b'data: {"text":"@123456789@ a"}\n\n', b'data: {"text":"@987654321@ b"}\n\n', b"event: message_stop\n\n"]
+LAST: Final = WIRES["anthropic"].last
 CHUNKED_HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 GOOD: Final = Measured(
     replies=200,
@@ -135,34 +141,72 @@ def test_a_wrong_reply_is_malformed(wrong: bytes) -> None:
 
 @given(cuts=st.lists(st.integers(min_value=0)))
 def test_each_stamp_is_found_once_however_the_stream_is_cut(cuts: list[int]) -> None:
-    stamps = Stamps()
+    stamps = Stamps(LAST)
     found = [time for piece in pieces_of(b"".join(STREAM), cuts) for time in stamps.feed(piece)]
     assert found == [123456789, 987654321]
     assert stamps.ended_well()
 
 
-def test_a_stream_without_message_stop_did_not_end_well() -> None:
-    stamps = Stamps()
+def test_a_stream_without_its_last_event_did_not_end_well() -> None:
+    stamps = Stamps(LAST)
     stamps.feed(b"".join(STREAM[:2]))
     assert not stamps.ended_well()
+
+
+def test_a_stream_whose_last_event_is_cut_did_not_end_well() -> None:
+    stamps = Stamps(LAST)
+    stamps.feed(b"".join(STREAM)[:-1])
+    assert not stamps.ended_well()
+
+
+def test_the_last_event_may_be_longer_than_what_is_kept() -> None:
+    stamps = Stamps(WIRES["openai-responses"].last)
+    stamps.feed(b"event: response.completed\ndata: {" + b" " * 10_000)
+    stamps.feed(b"}\n\n")
+    assert stamps.ended_well()
 
 
 # -- what is sent -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", list(SIZES))
-@pytest.mark.parametrize("streamed", [False, True])
-def test_a_body_is_json_of_exactly_its_size(name: BodyName, streamed: bool) -> None:
-    content = body(name, streamed=streamed)
-    assert len(content) == SIZES[name]
-    assert json.loads(content).get("stream", False) is streamed
+QUESTIONS: Final = [
+    Question(streamed=streamed, client=client, model=WIRES[client].model)
+    for client in FORMATS
+    for streamed in (False, True)
+] + [Question("large"), Question("large", streamed=True)]
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=str)
+def test_a_body_is_of_exactly_its_size(question: Question) -> None:
+    assert len(question.content()) == SIZES[question.body]
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=str)
+def test_a_body_is_a_request_of_its_format_without_losses(question: Question) -> None:
+    losses = Losses()
+    document = {"model": question.model, "stream": question.streamed, **json.loads(question.content())}
+    request = CODECS[question.client].decode_request(document, losses)
+    assert (request.model, request.stream, tuple(losses)) == (question.model, question.streamed, ())
 
 
 def test_the_large_body_has_the_shape_of_a_coding_session() -> None:
-    request = json.loads(body("large", streamed=False))
+    request = json.loads(Question("large").content())
     assert len(request["tools"]) == 24
     assert request["system"][0]["cache_control"] == {"type": "ephemeral"}
     assert {message["role"] for message in request["messages"]} == {"user", "assistant"}
+
+
+def test_a_question_of_geminis_has_its_model_in_the_path() -> None:
+    question = Question(streamed=True, client="gemini", model="m")
+    assert question.path == "/v1beta/models/m:streamGenerateContent?alt=sse"
+
+
+@pytest.mark.parametrize("client", FORMATS)
+def test_a_request_has_the_key_where_its_format_wants_it(client: Format) -> None:
+    head = request_bytes(loopback_url("http://127.0.0.1:1"), "the-key", Question(client=client)).partition(b"\r\n\r\n")[
+        0
+    ]
+    assert WIRES[client].headers.format(key="the-key").encode() in head
 
 
 @pytest.mark.parametrize("url", ["http://192.0.2.1/v1/messages", "http://example.com/", "https://127.0.0.1/"])
@@ -228,7 +272,42 @@ def test_a_busy_load_generator_is_told(tmp_path: Path) -> None:
 
 
 def test_every_scenario_can_be_picked() -> None:
-    assert options([word for name in NAMES for word in ("--scenario", name)]).scenario == [*SCENARIOS, MEMORY]
+    assert options([word for name in NAMES for word in ("--scenario", name)]).scenario == [
+        *SCENARIOS,
+        *CROSSINGS,
+        MEMORY,
+    ]
+
+
+def test_every_ordered_pair_of_formats_is_measured() -> None:
+    pairs = {(crossing.client, upstream) for crossing in CROSSINGS.values() for upstream in crossing.others}
+    assert pairs == {(client, upstream) for client in FORMATS for upstream in FORMATS if client != upstream}
+
+
+def test_a_pair_stands_beside_the_same_load_in_the_clients_own_format() -> None:
+    crossing = CROSSINGS["from-gemini"]
+    request: dict[Format, float] = {"anthropic": 3.0, "openai-chat": 5.0, "openai-responses": 7.0, "gemini": 2.0}
+    stream: dict[Format, float] = {"anthropic": 30.0, "openai-chat": 50.0, "openai-responses": 70.0, "gemini": 20.0}
+    found = crossing.beside([request, stream])
+    ratios = [row(crossing.name, figure, [found]).ratio for figure in crossing.figures]
+    assert ratios == [1.5, 2.5, 3.5, 1.5, 2.5, 3.5]
+
+
+def test_pairs_have_a_table_of_their_own(tmp_path: Path) -> None:
+    session = Session(tmp_path, 1, 1.0, control=False)
+    figure = Figure("cpu", target=2.0)
+    session.rows = [row(name, figure, rounds_of((1.0, 1.0))) for name in ("request", "from-gemini")]
+    heads = [line for line in session.report().splitlines() if line.startswith("scenario")]
+    assert [head.split()[2:4] for head in heads] == [["daemon", "baseline"], ["translated", "same"]]
+
+
+@pytest.mark.parametrize("upstream", FORMATS)
+@pytest.mark.parametrize("client", FORMATS)
+def test_every_pair_of_the_pure_pipeline_tells_every_delta_to_the_end(client: Format, upstream: Format) -> None:
+    pair = Pair.of(client, upstream)
+    told = pair.stream([b"".join(pair.events)])
+    assert told.count(b'lorem ipsum dolor sit amet "') >= DELTAS - 8
+    assert WIRES[client].last in told
 
 
 def test_the_daemon_is_configured_on_loopback_with_a_private_file(tmp_path: Path) -> None:
@@ -237,6 +316,12 @@ def test_the_daemon_is_configured_on_loopback_with_a_private_file(tmp_path: Path
     assert config.stat().st_mode & 0o777 == 0o600
     assert (written["host"], written["port"]) == ("127.0.0.1", 8317)
     assert written["claude-api-key"][0]["base-url"] == "http://127.0.0.1:9000"
+
+
+def test_the_daemon_has_an_upstream_of_every_format(tmp_path: Path) -> None:
+    written = json.loads(procs.write_config(tmp_path, 8317, 9000).read_text())
+    sections = ("claude-api-key", "openai-compatibility", "codex-api-key", "gemini-api-key")
+    assert [len(written[section]) for section in sections] == [1, 1, 1, 1]
 
 
 # -- the kernel's account -----------------------------------------------------------------------------------------
@@ -343,7 +428,7 @@ def relay(room: Path) -> Iterator[Running]:
 @pytest.mark.real
 def test_the_baseline_relays_a_stream_to_its_end(tmp_path: Path) -> None:
     with relay(tmp_path) as target, closing(http.client.HTTPConnection(procs.LOOPBACK, target.port)) as client:
-        client.request("POST", "/v1/messages", body(name="small", streamed=True))
+        client.request("POST", "/v1/messages", Question(streamed=True).content())
         answer = client.getresponse()
         assert (answer.status, answer.read()) == (200, b"".join(STREAM))
 
@@ -351,7 +436,7 @@ def test_the_baseline_relays_a_stream_to_its_end(tmp_path: Path) -> None:
 @pytest.mark.real
 def test_the_load_generator_measures_whole_streams_and_the_cpu_behind_them(tmp_path: Path) -> None:
     with relay(tmp_path) as target:
-        seen = procs.loaded(target, streamed=True, body="small", connections=2, phases=(0.0, 0.1, 0.4))
+        seen = procs.loaded(target, Question(streamed=True), connections=2, phases=(0.0, 0.1, 0.4))
     assert (seen.bad, seen.complaint) == (0, "")
     assert seen.replies > 0
     assert seen.cpu_seconds > 0
@@ -361,7 +446,7 @@ def test_the_load_generator_measures_whole_streams_and_the_cpu_behind_them(tmp_p
 @pytest.mark.real
 def test_the_load_generator_counts_a_refusal_as_bad_and_says_what_it_was(tmp_path: Path) -> None:
     with relay(tmp_path) as target:
-        seen = procs.loaded(target, streamed=False, body="small", connections=1, phases=(0.0, 0.0, 0.1))
+        seen = procs.loaded(target, Question(), connections=1, phases=(0.0, 0.0, 0.1))
     assert seen.bad > 0
     assert seen.complaint == "status 529: busy"
 
@@ -379,3 +464,13 @@ def test_a_started_process_is_gone_after_its_block(tmp_path: Path) -> None:
         pass
     with pytest.raises(ProcessLookupError):
         os.kill(target.pid, 0)
+
+
+@pytest.mark.real
+def test_the_daemon_serves_every_client_by_an_upstream_of_another_format(tmp_path: Path) -> None:
+    with rigged(AT_ONCE, tmp_path, control=False) as rig:
+        for client, upstream in zip(FORMATS, FORMATS[1:] + FORMATS[:1], strict=True):
+            question = Question(streamed=True, client=client, model=WIRES[upstream].model)
+            seen = procs.loaded(rig.daemon, question, connections=1, phases=(0.0, 0.0, 0.1))
+            assert (seen.bad, seen.complaint) == (0, "")
+            assert seen.replies > 0
