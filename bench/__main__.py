@@ -17,9 +17,13 @@ from typing import Final, NoReturn
 
 import attrs
 
+from bench.crossings import CROSSINGS, Crossing
 from bench.figures import Figure, Measured, Round, Row, row, table
 from bench.procs import BenchFailed
-from bench.scenarios import MEMORY, MEMORY_FIGURES, NAMES, SCENARIOS, memory_round, rigged
+from bench.scenarios import MEMORY, MEMORY_FIGURES, SCENARIOS, Scenario, memory_round, rigged
+
+LOADS: Final[Mapping[str, Scenario | Crossing]] = {**SCENARIOS, **CROSSINGS}
+NAMES: Final = (*LOADS, MEMORY)
 
 ROUNDS: Final = 3
 WINDOW_SECONDS: Final = 3.0
@@ -47,7 +51,7 @@ class Session:
         if name == MEMORY:
             self._fold(name, MEMORY_FIGURES, [self._memory(number) for number in range(self._rounds)])
             return
-        scenario = SCENARIOS[name]
+        scenario = LOADS[name]
         with rigged(scenario.script, self._room, control=self._control) as rig:
             rounds = []
             for number in range(self._rounds):
@@ -75,7 +79,11 @@ class Session:
 
     def report(self) -> str:
         """What a person reads at the end."""
-        parts = [table(self.rows)] if self.rows else []
+        beside_relay = [each for each in self.rows if each.scenario not in CROSSINGS]
+        beside_itself = [each for each in self.rows if each.scenario in CROSSINGS]
+        parts = [table(beside_relay)] if beside_relay else []
+        if beside_itself:
+            parts += [table(beside_itself, "translated", "same format")]
         parts += self.warnings
         if self.complaints:
             parts += [*self.complaints, "Something failed: this run is not valid."]

@@ -1,14 +1,17 @@
-"""The request bodies of the benchmark: a small question, and one as large and as nested as a coding CLI sends."""
+"""What is asked in the benchmark: a small question in every format, and one as large and nested as Claude Code's."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Literal
+
+import attrs
+
+from bench.wires import WIRES, Format, path
 
 BodyName = Literal["small", "large"]
 
-MODEL: Final = "claude-sonnet-4-5"
 SIZES: Final[Mapping[BodyName, int]] = {"small": 1_000, "large": 118_000}
 """Bytes. The large one is what a coding CLI sends a few turns into a session: most of it tools and tool results."""
 
@@ -31,25 +34,59 @@ _TOOLS: Final = 24
 _TURNS: Final = 17
 
 
-def body(name: BodyName, *, streamed: bool) -> bytes:
-    """An Anthropic Messages request of exactly `SIZES[name]` bytes, filled up at its last message."""
-    request = _small() if name == "small" else _large()
-    if streamed:
-        request["stream"] = True
-    bare = len(_json(request))
-    return _json(request).replace(b"FILL", (b"so far and no further. " * 5_000)[: SIZES[name] - bare + len(b"FILL")])
+@attrs.frozen
+class Question:
+    """One request."""
+
+    body: BodyName = "small"
+    """`large` is asked by Anthropic's clients alone."""
+    streamed: bool = False
+    client: Format = "anthropic"
+    model: str = WIRES["anthropic"].model
+
+    @property
+    def path(self) -> str:
+        """Where it is sent."""
+        return path(self.client, self.model, streamed=self.streamed)
+
+    def content(self) -> bytes:
+        """The body, of exactly `SIZES[body]` bytes: it is filled up at its last message."""
+        request = _SMALL[self.client]() if self.body == "small" else _large()
+        if self.client != "gemini":  # whose URL says both
+            request = {"model": self.model, **request, **({"stream": True} if self.streamed else {})}
+        bare = len(_json(request))
+        filling = (b"so far and no further. " * 5_000)[: SIZES[self.body] - bare + len(b"FILL")]
+        return _json(request).replace(b"FILL", filling)
 
 
 def _json(request: Mapping[str, object]) -> bytes:
     return json.dumps(request, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _small() -> dict[str, object]:
-    return {"model": MODEL, "max_tokens": 1024, "messages": [{"role": "user", "content": "FILL"}]}
+def _messages() -> dict[str, object]:
+    """As Anthropic's and OpenAI Chat's clients say it."""
+    return {"max_tokens": 1024, "messages": [{"role": "user", "content": "FILL"}]}
+
+
+def _responses() -> dict[str, object]:
+    return {"max_output_tokens": 1024, "input": "FILL", "store": False}
+
+
+def _gemini() -> dict[str, object]:
+    contents = [{"role": "user", "parts": [{"text": "FILL"}]}]
+    return {"contents": contents, "generationConfig": {"maxOutputTokens": 1024}}
+
+
+_SMALL: Final[Mapping[Format, Callable[[], dict[str, object]]]] = {
+    "anthropic": _messages,
+    "openai-chat": _messages,
+    "openai-responses": _responses,
+    "gemini": _gemini,
+}
 
 
 def _large() -> dict[str, object]:
-    """In the order of keys that coding CLIs use: the model first, whether to stream last."""
+    """In the order of keys that coding CLIs use."""
     messages: list[object] = [{"role": "user", "content": [{"type": "text", "text": "Why are totals off by a cent?"}]}]
     for turn in range(_TURNS):
         call = f"toolu_{turn:024d}"
@@ -59,7 +96,6 @@ def _large() -> dict[str, object]:
         messages.append({"role": "user", "content": [result]})
     messages.append({"role": "user", "content": "FILL"})
     return {
-        "model": MODEL,
         "messages": messages,
         "system": [{"type": "text", "text": "\n".join(_RULES * 30), "cache_control": {"type": "ephemeral"}}],
         "tools": [_tool(number) for number in range(_TOOLS)],

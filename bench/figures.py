@@ -44,7 +44,7 @@ class Figure:
     title: str
     digits: int = 0
     target: float | None = None
-    """The largest ratio of daemon to baseline that satisfies."""
+    """The largest ratio of one value to the other that satisfies."""
 
 
 @attrs.frozen
@@ -94,12 +94,12 @@ def row(scenario: str, figure: Figure, rounds: Sequence[Round]) -> Row:
     )
 
 
-_COLUMNS: Final = "{:<12}{:<28}{:>12}{:>12}{:>8}  {}"
+_COLUMNS: Final = "{:<23}{:<33}{:>11}{:>12}{:>7}  {}"
 
 
-def table(rows: Sequence[Row]) -> str:
-    """The rows as text, with the targets and whether they were met."""
-    lines = [_COLUMNS.format("scenario", "figure", "daemon", "baseline", "ratio", "target").rstrip()]
+def table(rows: Sequence[Row], ours: str = "daemon", theirs: str = "baseline") -> str:
+    """The rows as text, with the targets and whether they were met. `ours` and `theirs` stand above the values."""
+    lines = [_COLUMNS.format("scenario", "figure", ours, theirs, "ratio", "target").rstrip()]
     lines += [
         _COLUMNS.format(
             each.scenario,

@@ -3,7 +3,7 @@
 It shares two cores with what it measures, so it is written by hand over `asyncio.Protocol`, on uvloop where that is
 installed. The CPU time of the process under measurement is read from the kernel at both ends of the window.
 
-    python -m bench.load --url http://127.0.0.1:8317/v1/messages --key KEY [--pid PID] [--streamed] ...
+    python -m bench.load --url http://127.0.0.1:8317 --key KEY [--pid PID] [--client FORMAT] [--streamed] ...
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from urllib.parse import SplitResult, urlsplit
 import attrs
 
 from bench.accounting import cpu_seconds
-from bench.bodies import SIZES, body
+from bench.bodies import SIZES, Question
 from bench.figures import Measured, median_and_p99
 from bench.reply import Malformed, Reply, Stamps
+from bench.wires import FORMATS, WIRES
 
 DRAIN_SECONDS: Final = 10.0
 """How long replies may take to end after the window; those that do not count as bad."""
@@ -47,10 +48,11 @@ class Tally:
 class Load:
     """All connections together: what they send, how they are doing, and when they shall stop."""
 
-    def __init__(self, url: SplitResult, request: bytes, *, streamed: bool, connections: int) -> None:
+    def __init__(self, url: SplitResult, key: str, question: Question, connections: int) -> None:
         assert url.hostname is not None
-        self.request = request
-        self.streamed = streamed
+        self.request = request_bytes(url, key, question)
+        self.streamed = question.streamed
+        self.last = WIRES[question.client].last
         self.stopping = False
         self.tally = Tally()
         self.bad = 0
@@ -105,7 +107,7 @@ class Client(asyncio.Protocol):
         self._load = load
         self._transport: asyncio.Transport | None = None
         self._reply = Reply()
-        self._stamps = Stamps()
+        self._stamps = Stamps(load.last)
         self._asked_at = 0
         self._began = False
         self._wrong = bytearray()
@@ -155,7 +157,7 @@ class Client(asyncio.Protocol):
             self._leave()
             return
         self._reply = Reply()
-        self._stamps = Stamps()
+        self._stamps = Stamps(self._load.last)
         self._began = False
         self._asked_at = time.monotonic_ns()
         assert self._transport is not None
@@ -165,7 +167,7 @@ class Client(asyncio.Protocol):
         if self._reply.status != 200:
             self._fail(f"status {self._reply.status}: {self._wrong.decode(errors='replace')}")
         elif self._load.streamed and not self._stamps.ended_well():
-            self._fail("a stream that did not end with message_stop")
+            self._fail("a stream without its last event")
         else:
             self._load.tally.replies += 1
             self._next()
@@ -181,12 +183,13 @@ class Client(asyncio.Protocol):
             self._load.reconnect()
 
 
-def request_bytes(url: SplitResult, key: str, content: bytes) -> bytes:
+def request_bytes(url: SplitResult, key: str, question: Question) -> bytes:
     """The whole request, head and body, ready to be written."""
+    content = question.content()
     head = (
-        f"POST {url.path} HTTP/1.1\r\nhost: {url.netloc}\r\nuser-agent: cliproxy-bench\r\naccept: application/json\r\n"
-        f"content-type: application/json\r\nanthropic-version: 2023-06-01\r\nx-api-key: {key}\r\n"
-        f"content-length: {len(content)}\r\n\r\n"
+        f"POST {question.path} HTTP/1.1\r\nhost: {url.netloc}\r\nuser-agent: cliproxy-bench\r\n"
+        f"accept: application/json\r\ncontent-type: application/json\r\n"
+        f"{WIRES[question.client].headers.format(key=key)}\r\ncontent-length: {len(content)}\r\n\r\n"
     )
     return head.encode("ascii") + content
 
@@ -257,17 +260,19 @@ def main() -> None:
     parser.add_argument("--key", required=True)
     parser.add_argument("--pid", type=int, default=os.getpid(), help="whose CPU time is read")
     parser.add_argument("--body", choices=tuple(SIZES), default="small")
+    parser.add_argument("--client", choices=FORMATS, default="anthropic", help="the format that is spoken")
+    parser.add_argument("--model", default=Question().model)
     parser.add_argument("--streamed", action="store_true")
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--ramp", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--warm", type=float, default=0.5, metavar="SECONDS")
     parser.add_argument("--window", type=float, default=3.0, metavar="SECONDS")
     options = parser.parse_args()
-    request = request_bytes(options.url, options.key, body(options.body, streamed=options.streamed))
+    question = Question(options.body, options.streamed, options.client, options.model)
     plan = Plan(options.connections, options.ramp, options.warm, options.window)
 
     async def whole() -> Measured:
-        load = Load(options.url, request, streamed=options.streamed, connections=plan.connections)
+        load = Load(options.url, options.key, question, plan.connections)
         return await run(load, plan, options.pid)
 
     print(json.dumps(attrs.asdict(fast_run()(whole()))))

@@ -15,8 +15,9 @@ from typing import IO, Final
 
 import attrs
 
-from bench.bodies import BodyName
+from bench.bodies import Question
 from bench.figures import Measured
+from bench.wires import WIRES
 
 LOOPBACK: Final = "127.0.0.1"
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -39,6 +40,8 @@ class Script:
 
     deltas: int
     pause_ms: int
+    stamp: bool = True
+    """In every delta, the time at which it was sent."""
 
 
 @attrs.frozen
@@ -52,10 +55,11 @@ class Running:
 
 
 def upstream_command(port: int, script: Script) -> list[str]:
-    """The demo upstream, with a stamp in every delta."""
+    """The demo upstream."""
     listen = f"tcp:{port}:interface={LOOPBACK}"
     pace = ["--deltas", str(script.deltas), "--delta-pause-ms", str(script.pause_ms)]
-    return [sys.executable, "-m", "cliproxy", "demo", "--listen", listen, "--stamp", *pace]
+    stamp = ["--stamp"] if script.stamp else []
+    return [sys.executable, "-m", "cliproxy", "demo", "--listen", listen, *pace, *stamp]
 
 
 def daemon_command(config: Path) -> list[str]:
@@ -69,15 +73,22 @@ def baseline_command(port: int, upstream_port: int) -> list[str]:
 
 
 def write_config(room: Path, port: int, upstream_port: int) -> Path:
-    """A configuration with one key, whose upstream is the demo's; defaults everywhere else."""
+    """A configuration with one key for each format, whose upstream is the demo's; defaults everywhere else."""
     config = room / f"config-{port}.yaml"
-    upstream = {"api-key": UPSTREAM_KEY, "base-url": f"http://{LOOPBACK}:{upstream_port}"}
+    origin = f"http://{LOOPBACK}:{upstream_port}"
+    models = {name: [{"name": wire.model}] for name, wire in WIRES.items()}
+    google = {"api-key": UPSTREAM_KEY, "base-url": origin, "models": models["gemini"]}
+    responses = {"api-key": UPSTREAM_KEY, "base-url": f"{origin}/v1", "models": models["openai-responses"]}
+    chat = {"name": "chat", "base-url": f"{origin}/v1", "models": models["openai-chat"]}
     settings = {
         "host": LOOPBACK,
         "port": port,
         "auth-dir": str(room),
         "api-keys": [CLIENT_KEY],
-        "claude-api-key": [upstream],
+        "claude-api-key": [{"api-key": UPSTREAM_KEY, "base-url": origin}],
+        "openai-compatibility": [{**chat, "api-key-entries": [{"api-key": UPSTREAM_KEY}]}],
+        "codex-api-key": [responses],
+        "gemini-api-key": [google],
         "shutdown-grace-seconds": 1,
     }
     # JSON is YAML.
@@ -109,12 +120,13 @@ def started(command: Sequence[str], port: int, room: Path) -> Iterator[Running]:
         yield Running(process.pid, port, time.monotonic() - began)
 
 
-def loaded(target: Running, streamed: bool, body: BodyName, connections: int, phases: Sequence[float]) -> Measured:
+def loaded(target: Running, question: Question, connections: int, phases: Sequence[float]) -> Measured:
     """Let a load generator measure `target`; `phases` are ramp, warm-up and window in seconds. Raises `BenchFailed`."""
     ramp, warm, window = (str(seconds) for seconds in phases)
-    command = [sys.executable, "-m", "bench.load", "--url", f"http://{LOOPBACK}:{target.port}/v1/messages"]
-    command += ["--key", CLIENT_KEY, "--pid", str(target.pid), "--body", body, "--connections", str(connections)]
-    command += ["--ramp", ramp, "--warm", warm, "--window", window, *(["--streamed"] if streamed else [])]
+    command = [sys.executable, "-m", "bench.load", "--url", f"http://{LOOPBACK}:{target.port}", "--key", CLIENT_KEY]
+    command += ["--pid", str(target.pid), "--client", question.client, "--model", question.model]
+    command += ["--body", question.body, "--connections", str(connections)]
+    command += ["--ramp", ramp, "--warm", warm, "--window", window, *(["--streamed"] if question.streamed else [])]
     with _ended_at_last(_spawn(command, subprocess.PIPE)) as process:
         try:
             output, _ = process.communicate(timeout=sum(phases) + 60)

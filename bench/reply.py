@@ -9,7 +9,7 @@ from typing import Final
 MAX_HEAD_BYTES: Final = 64 * 1024
 MAX_CHUNK_BYTES: Final = 4 * 1024 * 1024
 TAIL_BYTES: Final = 64
-"""Longer than a stamp, which may be split between two reads, and than the last event of a stream."""
+"""Longer than a stamp or the mark of a last event, which may be split between two reads."""
 
 _STATUS = re.compile(rb"http/1\.1 (\d{3})[ \r]")
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n")
@@ -116,11 +116,16 @@ class Reply:
 
 
 class Stamps:
-    """Finds the stamps `@<monotonic ns>@` of a streamed body, also split ones, and remembers how the body ends."""
+    """Finds the stamps `@<monotonic ns>@` of a streamed body, also split ones, and remembers how the body ends.
 
-    __slots__ = ("_tail",)
+    `last`: what stands in the last event of a whole stream.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_last", "_last_came", "_tail")
+
+    def __init__(self, last: bytes) -> None:
+        self._last = last
+        self._last_came = False
         self._tail = b""
 
     def feed(self, body: bytes) -> list[int]:
@@ -131,9 +136,10 @@ class Stamps:
         for stamp in _STAMP.finditer(text):
             times.append(int(stamp[1]))
             end = stamp.end()
+        self._last_came = self._last_came or self._last in text
         self._tail = text[max(end, len(text) - TAIL_BYTES) :]
         return times
 
     def ended_well(self) -> bool:
-        """Whether the last whole event so far is `message_stop`."""
-        return b"message_stop" in self._tail and self._tail.endswith(b"\n\n")
+        """Whether the last event has come, whole."""
+        return self._last_came and self._tail.endswith((b"\n\n", b"\r\n\r\n"))

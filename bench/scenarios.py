@@ -1,4 +1,4 @@
-"""What is measured: the table of scenarios, and one round of each, daemon and baseline turn about."""
+"""What is measured beside the bare relay: the table of scenarios, and one round of each, both turn about."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import attrs
 
 from bench import procs
 from bench.accounting import resident_bytes
-from bench.bodies import BodyName
+from bench.bodies import Question
 from bench.figures import Contestant, Figure, Measured, Round
 from bench.procs import BenchFailed, Running, Script
 
@@ -45,10 +45,9 @@ class Scenario:
 
     name: str
     figures: Mapping[Figure, Reading]
-    streamed: bool
+    question: Question
     script: Script
     connections: int = 16
-    body: BodyName = "small"
     ramp: float = 0.0
     warm: float = 0.5
     share: float = 1.0
@@ -61,9 +60,9 @@ class Scenario:
 
         def measure(who: str, target: Running) -> Measured:
             phases = (self.ramp, self.warm, window * self.share)
-            measured = procs.loaded(target, self.streamed, self.body, self.connections, phases)
+            measured = procs.loaded(target, self.question, self.connections, phases)
             note(who, measured)
-            if not measured.replies or (self.streamed and not measured.deltas):
+            if not measured.replies or (self.question.streamed and not measured.deltas):
                 complaint = measured.complaint or "no reply ended in the window"
                 raise BenchFailed(f"{self.name}: nothing could be measured through {who}: {complaint}")
             return measured
@@ -131,13 +130,16 @@ _FIRST_BYTE_FIGURES: Final[Mapping[Figure, Reading]] = {
 }
 
 
+_STREAM: Final = Question(streamed=True)
+
+
 def _paced(connections: int) -> Scenario:
     # Started over a second, as long as a stream lasts: as many begin as end at any time.
     return Scenario(
         f"paced-{connections}",
         _PACED_FIGURES,
-        streamed=True,
-        script=PACED,
+        _STREAM,
+        PACED,
         connections=connections,
         ramp=1.0,
         direct=True,
@@ -145,12 +147,12 @@ def _paced(connections: int) -> Scenario:
 
 
 _LOADS: Final = (
-    Scenario("request", _cpu_of_reply(1.9), streamed=False, script=BRISK),
-    Scenario("burst", _cpu_of_reply(1.0), streamed=True, script=BRISK),
-    Scenario("large", _cpu_of_reply(1.5), streamed=False, script=BRISK, body="large"),
+    Scenario("request", _cpu_of_reply(1.9), Question(), BRISK),
+    Scenario("burst", _cpu_of_reply(1.0), _STREAM, BRISK),
+    Scenario("large", _cpu_of_reply(1.5), Question("large"), BRISK),
     _paced(50),
     _paced(200),
-    Scenario("first-byte", _FIRST_BYTE_FIGURES, streamed=True, script=BRISK, connections=1, share=0.5, direct=True),
+    Scenario("first-byte", _FIRST_BYTE_FIGURES, _STREAM, BRISK, connections=1, share=0.5, direct=True),
 )
 SCENARIOS: Final[Mapping[str, Scenario]] = {each.name: each for each in _LOADS}
 
@@ -159,7 +161,6 @@ START: Final = Figure("start, s", digits=2)
 IDLE: Final = Figure("resident, idle, MiB", digits=1)
 AFTER: Final = Figure("after 200 streams, MiB", digits=1)
 MEMORY_FIGURES: Final = (START, IDLE, AFTER)
-NAMES: Final = (*SCENARIOS, MEMORY)
 
 
 def memory_round(room: Path, *, control: bool, note: Note) -> Round:
@@ -168,7 +169,7 @@ def memory_round(room: Path, *, control: bool, note: Note) -> Round:
         found: dict[Contestant, dict[str, float]] = {}
         for who, target in rig.contestants(0):
             idle = resident_bytes(target.pid)
-            note(who, procs.loaded(target, True, "small", 200, (0.5, 0.5, 0.5)))
+            note(who, procs.loaded(target, _STREAM, 200, (0.5, 0.5, 0.5)))
             after = resident_bytes(target.pid)
             values = (target.start_seconds, idle / MIB, after / MIB)
             found[who] = {figure.title: value for figure, value in zip(MEMORY_FIGURES, values, strict=True)}
