@@ -221,6 +221,10 @@ class Pump(Protocol):
                 self._end()
             elif reply.complete:
                 assert self._sink is not None
+                if reply.cut_short:
+                    self._end()
+                    self._cut_upstream()
+                    return
                 self._sink.flush()
                 self._idle.start(LINGER_SECONDS)
 

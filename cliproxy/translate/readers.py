@@ -34,6 +34,10 @@ class ReplyReader(Protocol):
         """The reply's own end has passed; nothing that follows is told."""
 
     @property
+    def cut_short(self) -> bool:
+        """The reply is complete although the upstream goes on: what it would still say is wanted by nobody."""
+
+    @property
     def trouble(self) -> UpstreamTrouble | None:
         """Why the reply broke, if it did. What `feed` returned before that is still good."""
 
@@ -61,6 +65,7 @@ class PassedStream:
     def __init__(self, wire: WireFormat, renaming: Renaming | None = None) -> None:
         self.proven = False
         self.complete = False
+        self.cut_short = False
         self.trouble: UpstreamTrouble | None = None
         self.reported: UpstreamTrouble | None = None
         self.heartbeat = SILENT_HEARTBEAT
@@ -199,6 +204,7 @@ class PassedBody:
     def __init__(self, may_be_empty: bool) -> None:
         self.proven = False
         self.complete = False
+        self.cut_short = False
         self.trouble: UpstreamTrouble | None = None
         self.reported: UpstreamTrouble | None = None
         self.heartbeat = b""

@@ -100,6 +100,7 @@ class RenamedBody:
     def __init__(self, wire: WireFormat, name: str) -> None:
         self.proven = False
         self.complete = False
+        self.cut_short = False
         self.trouble: UpstreamTrouble | None = None
         self.reported: UpstreamTrouble | None = None
         self.heartbeat = b""

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from cliproxy.conversation.events import Event
-from cliproxy.conversation.reply import Reply, fold, unfold
 
 
 class Stage(Protocol):
@@ -25,8 +24,3 @@ def apply(stages: Sequence[Stage], events: Sequence[Event]) -> Sequence[Event]:
 
 def _each(stage: Stage, events: Sequence[Event]) -> Sequence[Event]:
     return [told for event in events for told in stage.feed(event)]
-
-
-def apply_whole(stages: Sequence[Stage], reply: Reply) -> Reply:
-    """The same for a reply that came whole."""
-    return fold(apply(stages, tuple(unfold(reply)))) if stages else reply

@@ -170,6 +170,7 @@ class TranslatedReply:
     ) -> None:
         self.proven = False
         self.complete = False
+        self.cut_short = False
         self.trouble: UpstreamTrouble | None = None
         self.reported: UpstreamTrouble | None = None
         self.heartbeat = SILENT_HEARTBEAT if streamed else b""
@@ -205,6 +206,7 @@ class TranslatedReply:
             kind = type(event)
             if kind in _LAST:
                 self.proven = self.complete = True
+                self.cut_short = not any(isinstance(said, Ended | Failed) for said in events)
                 break
             if not self.proven and self._streamed and kind not in _NO_CONTENT:
                 self.proven = True
@@ -232,6 +234,7 @@ class RewordedBody:
     def __init__(self, reword: Rewording) -> None:
         self.proven = False
         self.complete = False
+        self.cut_short = False
         self.trouble: UpstreamTrouble | None = None
         self.reported: UpstreamTrouble | None = None
         self.heartbeat = b""

@@ -4,7 +4,7 @@ The harness is no part of this repository. It is looked for in the folder that C
 repository in ../shared/clients. Each case starts two scripted upstreams, of which the first misbehaves as the case
 says, and a daemon with a key for each. A client must then do its work as if nothing had happened.
 
-In the cases of the matrix every client is served by upstreams of one format, whichever it speaks itself.
+In the cases of the matrix every client is served by one upstream of one format, whichever it speaks itself.
 """
 
 from __future__ import annotations
@@ -181,7 +181,8 @@ def run(case: Case, harness: Path) -> Iterator[Outcome]:
             urls.append(upstream.line(r"(http://127\.0\.0\.1:[0-9]+)")[1])
         config = place / "config.yaml"
         auth_dir = {"auth-dir": str(place / "accounts")}
-        config.write_text(json.dumps({"api-keys": [CLIENT_KEY], **auth_dir, **configured(case.upstream, urls)}))
+        asked = urls if case.upstream == "claude" else urls[:1]
+        config.write_text(json.dumps({"api-keys": [CLIENT_KEY], **auth_dir, **configured(case.upstream, asked)}))
         daemon = stack.enter_context(Process((*CLIPROXY, "run", "--config", str(config), "--listen", ANYWHERE), place))
         both = place / "both.jsonl"
         both.touch()

@@ -419,6 +419,20 @@ def test_a_strict_proxy_lets_pass_what_is_done_in_another_way() -> None:
     assert caller.status == 200
 
 
+# -- replies that end before the upstream's
+
+
+def test_an_upstream_is_cut_off_once_a_stop_sequence_came_up() -> None:
+    """It went on writing for a second, for which somebody pays."""
+    daemon = Crossing("openai-responses")
+    caller = daemon.ask("anthropic", stop_sequences=["lo"])
+    events = events_of("openai-responses")
+    daemon.upstream.last.answer(200, EVENT_STREAM, body=b"".join(events[:-3]))
+    assert b'"stop_sequence":"lo"' in caller.raw
+    assert caller.raw.count(b"event: message_stop") == 1
+    assert daemon.upstream.last.over
+
+
 # -- the older completions
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from cliproxy.conversation.events import Delta, Event
 from cliproxy.conversation.losses import Losses
 from cliproxy.conversation.parts import Media, Part, Text, ToolCall, ToolResult
+from cliproxy.conversation.reply import Reply, fold, unfold
 from cliproxy.conversation.request import Message, Request, Role, Tool
 from cliproxy.formats.codec import Limits
 from cliproxy.translate.stages import Stage, apply
@@ -85,3 +86,8 @@ def fed(stage: Stage, *events: Event) -> list[Event]:
 def text_of(events: Iterable[Event], index: int = 0) -> str:
     """The text of one part."""
     return "".join(event.text for event in events if isinstance(event, Delta) and event.index == index)
+
+
+def apply_whole(stages: Sequence[Stage], reply: Reply) -> Reply:
+    """A whole reply as it is told once every stage has had its way with it."""
+    return fold(apply(stages, tuple(unfold(reply))))

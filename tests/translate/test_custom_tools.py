@@ -14,8 +14,7 @@ from cliproxy.conversation.parts import Blob, Text, ToolCall, ToolResult
 from cliproxy.conversation.reply import Choice, Reply
 from cliproxy.conversation.request import Custom, Function
 from cliproxy.translate.custom_tools import MAX_HELD_CHARACTERS, InputReader, UnwrapInputs, fit_custom_tools
-from cliproxy.translate.stages import apply_whole
-from tests.support.fitting import LENIENT, STRICT, assistant, call, fed, request, result, told, user
+from tests.support.fitting import LENIENT, STRICT, apply_whole, assistant, call, fed, request, result, told, user
 
 PATCH = frozenset({("", "patch")})
 

@@ -34,8 +34,7 @@ from cliproxy.translate.schema_tool import (
     parameters_for,
     unwrapped,
 )
-from cliproxy.translate.stages import apply_whole
-from tests.support.fitting import call, fed, request, text_of, told
+from tests.support.fitting import apply_whole, call, fed, request, text_of, told
 
 SCHEMA: JsonObject = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 LOOK = Function("look")

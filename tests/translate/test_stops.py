@@ -27,9 +27,8 @@ from cliproxy.conversation.parts import Citation, Json, Text, Thinking
 from cliproxy.conversation.reply import Choice, Reply
 from cliproxy.conversation.usage import Usage
 from cliproxy.formats.codec import Limits
-from cliproxy.translate.stages import apply_whole
 from cliproxy.translate.stops import StopScanner, fit_stops
-from tests.support.fitting import LENIENT, STRICT, call, fed, request, text_of, told
+from tests.support.fitting import LENIENT, STRICT, apply_whole, call, fed, request, text_of, told
 
 OPENED = Opened(0, Text(""))
 END: list[Event] = [Closed(0), Finished(Stop.END), Ended()]
