@@ -33,7 +33,7 @@ _ROLES: Final[Mapping[str, Role]] = MappingProxyType(
 _TIERS: Final = MappingProxyType({"standard_only": "default"})
 """In OpenAI's words; other ones are the same."""
 _BILLING: Final = "x-anthropic-billing-header:"
-"""How a text begins that Claude Code puts first, for Anthropic's own accounts. It is another one in each request, so
+"""How a line begins that Claude Code puts first, for Anthropic's own accounts. It is another one in each request, so
 that no other vendor would ever find the prompt in its cache; to the model it says nothing.
 """
 _PLACED: Final = frozenset(
@@ -118,9 +118,17 @@ def _read_system(value: Json, losses: Losses) -> tuple[Text, ...]:
     if value is None:
         return ()
     if isinstance(value, str):
-        return (Text(value),) if value and not value.startswith(_BILLING) else ()
-    texts = (_read_system_text(block, f"system.{i}", losses) for i, block in enumerate(as_list(value, "system")))
-    return tuple(text for text in texts if not text.text.startswith(_BILLING))
+        return (Text(value),) if value and not _is_for_billing(value, "system", losses) else ()
+    texts = [_read_system_text(block, f"system.{i}", losses) for i, block in enumerate(as_list(value, "system"))]
+    return tuple(text for i, text in enumerate(texts) if not _is_for_billing(text.text, f"system.{i}", losses))
+
+
+def _is_for_billing(text: str, path: str, losses: Losses) -> bool:
+    """Whether a text is that line and nothing else. It is named, but no loss: nobody else is to have it."""
+    if not text.startswith(_BILLING) or "\n" in text.strip():
+        return False
+    losses.emulate(path, "a line for Anthropic's accounts is told to Anthropic alone")
+    return True
 
 
 def _read_system_text(value: Json, path: str, losses: Losses) -> Text:

@@ -211,3 +211,31 @@ JUNK = st.recursive(
 def test_junk_is_refused_and_nothing_else(fields: dict[str, Json]) -> None:
     with contextlib.suppress(BadRequest):
         decode_request({"model": "m", "messages": [], **fields}, Losses())
+
+
+# -- the line for Anthropic's accounts
+
+
+LINE = "x-anthropic-billing-header: cc_version=2.1; cch=0a1b2;"
+
+
+def _system(value: Json) -> tuple[tuple[str, ...], list[str]]:
+    """What is left of a system, and what is named."""
+    losses = Losses()
+    told = decode_request({"model": "m", "messages": [], "system": value}, losses)
+    return tuple(text.text for text in told.system), [loss.field for loss in losses]
+
+
+def test_the_line_for_anthropics_accounts_is_left_out_and_named() -> None:
+    assert _system([{"type": "text", "text": LINE}, {"type": "text", "text": "Be brief."}]) == (
+        ("Be brief.",),
+        ["system.0"],
+    )
+
+
+def test_words_behind_the_line_are_not_lost_with_it() -> None:
+    assert _system(f"{LINE}\nBe brief.") == ((f"{LINE}\nBe brief.",), [])
+
+
+def test_the_line_in_mid_sentence_is_not_the_line() -> None:
+    assert _system(f"Say {LINE}") == ((f"Say {LINE}",), [])
