@@ -44,6 +44,7 @@ from cliproxy.config.schema import (
 )
 from cliproxy.config.upstreams import claude_keys, codex_keys, gemini_keys, openai_compatibility, vertex_keys
 from cliproxy.secret import Secret
+from cliproxy.shaping.table import read_entries
 
 __all__ = ["ConfigInvalid", "ConfigUnreadable", "Loaded", "Problem", "load", "parse", "parse_bytes", "read_bytes"]
 
@@ -228,7 +229,9 @@ def _retrying(file: Section) -> Retrying:
 
 
 def _translation(section: Section) -> Translation:
-    return Translation(
-        strict=section.value("strict", truth, Translation().strict),
-        capabilities=section.mapping("capabilities", own_name, section.json_object),
-    )
+    capabilities = section.mapping("capabilities", own_name, section.json_object)
+    try:
+        read_entries(capabilities)
+    except ValueError as error:
+        section.problem("capabilities", str(error))
+    return Translation(section.value("strict", truth, Translation().strict), capabilities)

@@ -6,11 +6,14 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from ruamel.yaml.nodes import Node
+
 from cliproxy.config.document import Section
 from cliproxy.config.keys import CONDITIONS
-from cliproxy.config.readers import Reads, json_text, own_name, text
+from cliproxy.config.readers import Reads, Unfit, json_text, own_name, text
 from cliproxy.config.schema import Payload, PayloadMatch, PayloadRule
 from cliproxy.conversation.parts import Json
+from cliproxy.shaping.payload import parse_path
 
 PROTOCOLS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -22,6 +25,8 @@ PROTOCOLS: Final[Mapping[str, str]] = MappingProxyType(
         "openai-response": "openai-responses",
         "codex": "openai-responses",
         "gemini": "gemini",
+        "gemini-cli": "gemini",
+        "aistudio": "gemini",
         "vertex": "gemini",
     }
 )
@@ -35,16 +40,30 @@ def payload(file: Section) -> Payload:
         defaults=(*_settings(section, "default"), *_settings(section, "default-raw", json_text)),
         overrides=(*_settings(section, "override"), *_settings(section, "override-raw", json_text)),
         filters=_for_some(
-            PayloadRule(_matches(entry), removed=entry.values("params", text)) for entry in section.entries("filter")
+            PayloadRule(_matches(entry), removed=entry.values("params", _path)) for entry in section.entries("filter")
         ),
     )
 
 
 def _settings(section: Section, name: str, reads: Reads[Json] | None = None) -> tuple[PayloadRule, ...]:
     return _for_some(
-        PayloadRule(_matches(entry), entry.mapping("params", own_name, reads or entry.json))
+        PayloadRule(_matches(entry), entry.mapping("params", _path_name, reads or entry.json))
         for entry in section.entries(name)
     )
+
+
+def _path(node: Node) -> str:
+    """A reader of where a field stands."""
+    return _path_name(text(node))
+
+
+def _path_name(name: str) -> str:
+    trimmed = own_name(name)
+    try:
+        parse_path(trimmed)
+    except ValueError as error:
+        raise Unfit(str(error)) from None
+    return trimmed
 
 
 def _for_some(rules: Iterable[PayloadRule]) -> tuple[PayloadRule, ...]:

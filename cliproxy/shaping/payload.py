@@ -26,6 +26,8 @@ def changes_for(payload: Payload, model: str, wire: str) -> tuple[Change, ...]:
 
     The first default that names a path wins, and the last override. Raises `ValueError` for a path that is none.
     """
+    if not (payload.defaults or payload.overrides or payload.filters):
+        return ()
     defaults: dict[Path, object] = {}
     for path, value in _params(payload.defaults, model, wire):
         defaults.setdefault(path, value)

@@ -327,6 +327,8 @@ def test_a_secret_in_the_place_of_a_key_does_not_print() -> None:
         "translation: {capabilities: {a: [thinks]}}",
         "translation: {capabilities: {a: {budget: .inf}}}",
         "translation: {capabilities: {'': {}}}",
+        "translation: {capabilities: {a: {efforts: [huge]}}}",
+        "translation: {capabilities: {a: {is-clever: true}}}",
     ],
 )
 def test_an_unfit_value_is_one_problem_with_its_line_and_key(line: str) -> None:

@@ -230,3 +230,14 @@ def test_no_problem_repeats_a_value() -> None:
     with pytest.raises(ConfigInvalid) as caught:
         parse("payload: {override-raw: [{models: [{name: m}], params: {x: hunter2-hunter2}}]}")
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["a..b", ".a", "a.", "messages.#.content", 'tools.#(name=="x").strict'])
+@pytest.mark.parametrize("block", ["default", "override"])
+def test_a_path_that_is_none_is_a_problem_before_any_request_comes(block: str, path: str) -> None:
+    rule = f"payload:\n  {block}:\n    - models: [{{name: 'm'}}]\n      params:\n        {path!r}: 1\n"
+    assert only_problem(rule).line == 5
+
+
+def test_a_filter_of_no_path_is_a_problem_too() -> None:
+    assert only_problem("payload: {filter: [{models: [{name: m}], params: ['a..b']}]}").line == 1
