@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.processes import ANYWHERE, CLIPROXY, Process, environment
+from tests.support.sdks import UPSTREAMS, Proxy, running
 
 Start = Callable[..., Process]
 Write = Callable[..., Path]
@@ -61,3 +62,22 @@ def write(tmp_path: Path, upstream: str) -> Write:
         return path
 
     return written
+
+
+@pytest.fixture(scope="module")
+def proxy() -> Iterator[Proxy]:
+    """A daemon with upstreams of all four formats."""
+    with running() as proxy:
+        yield proxy
+
+
+@pytest.fixture(params=UPSTREAMS)
+def model(request: pytest.FixtureRequest) -> str:
+    """By which an upstream of each format is asked."""
+    return str(request.param)
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "stream"])
+def streamed(request: pytest.FixtureRequest) -> bool:
+    """Whether the SDK asks for a stream."""
+    return bool(request.param)

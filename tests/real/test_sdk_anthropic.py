@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 import anthropic
 import pytest
@@ -18,7 +17,6 @@ from anthropic.types import (
     ToolParam,
     ToolUseBlock,
 )
-from pydantic import BaseModel
 
 from tests.support.sdks import (
     BLOBS,
@@ -32,12 +30,12 @@ from tests.support.sdks import (
     SEEN,
     THOUGHT,
     UPSTREAMS,
+    City,
     Figures,
     Proxy,
     call_ids,
     count,
     figures,
-    running,
 )
 
 READ: ToolParam = {
@@ -52,32 +50,9 @@ pytestmark = pytest.mark.real
 
 
 @pytest.fixture(scope="module")
-def proxy() -> Iterator[Proxy]:
-    with running() as proxy:
-        yield proxy
-
-
-@pytest.fixture(scope="module")
 def client(proxy: Proxy) -> Iterator[anthropic.Anthropic]:
     with anthropic.Anthropic(base_url=proxy.url, api_key=CLIENT_KEY, max_retries=0, timeout=DEADLINE_SECONDS) as client:
         yield client
-
-
-@pytest.fixture(params=UPSTREAMS)
-def model(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(params=[False, True], ids=["plain", "stream"])
-def streamed(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
-
-
-class City(BaseModel):
-    name: str
-    people: int
-    kind: Literal["capital", "town"]
-    rivers: list[str]
 
 
 def user(text: str) -> MessageParam:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 import attrs
 import pytest
 from google import genai
 from google.genai import errors, types
-from pydantic import BaseModel
 
 from tests.support.sdks import (
     BLOBS,
@@ -23,12 +21,12 @@ from tests.support.sdks import (
     SEEN,
     THOUGHT,
     UPSTREAMS,
+    City,
     Figures,
     Proxy,
     call_ids,
     count,
     figures,
-    running,
 )
 
 READ = types.Tool(
@@ -51,34 +49,11 @@ pytestmark = pytest.mark.real
 
 
 @pytest.fixture(scope="module")
-def proxy() -> Iterator[Proxy]:
-    with running() as proxy:
-        yield proxy
-
-
-@pytest.fixture(scope="module")
 def client(proxy: Proxy) -> Iterator[genai.Client]:
     options = types.HttpOptions(base_url=proxy.url, timeout=int(DEADLINE_SECONDS * 1000))
     client = genai.Client(api_key=CLIENT_KEY, http_options=options)
     yield client
     client.close()
-
-
-@pytest.fixture(params=UPSTREAMS)
-def model(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(params=[False, True], ids=["plain", "stream"])
-def streamed(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
-
-
-class City(BaseModel):
-    name: str
-    people: int
-    kind: Literal["capital", "town"]
-    rivers: list[str]
 
 
 class Answer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import openai
 import pytest
@@ -17,7 +17,6 @@ from openai.types.responses import (
     ResponseReasoningItem,
 )
 from openai.types.shared_params import Reasoning
-from pydantic import BaseModel
 
 from tests.support.sdks import (
     BLOBS,
@@ -30,13 +29,12 @@ from tests.support.sdks import (
     READ_TWO,
     SEEN,
     THOUGHT,
-    UPSTREAMS,
+    City,
     Figures,
     Proxy,
     call_ids,
     count,
     figures,
-    running,
 )
 
 READ: FunctionToolParam = {
@@ -54,34 +52,11 @@ pytestmark = pytest.mark.real
 
 
 @pytest.fixture(scope="module")
-def proxy() -> Iterator[Proxy]:
-    with running() as proxy:
-        yield proxy
-
-
-@pytest.fixture(scope="module")
 def client(proxy: Proxy) -> Iterator[openai.OpenAI]:
     with openai.OpenAI(
         base_url=f"{proxy.url}/v1", api_key=CLIENT_KEY, max_retries=0, timeout=DEADLINE_SECONDS
     ) as client:
         yield client
-
-
-@pytest.fixture(params=UPSTREAMS)
-def model(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(params=[False, True], ids=["plain", "stream"])
-def streamed(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
-
-
-class City(BaseModel):
-    name: str
-    people: int
-    kind: Literal["capital", "town"]
-    rivers: list[str]
 
 
 def user(text: str) -> ResponseInputItemParam:

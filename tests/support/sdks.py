@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Event, Thread
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 from urllib.parse import urlsplit
 
 import attrs
 import orjson
+from pydantic import BaseModel
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.selectreactor import SelectReactor
@@ -270,3 +271,12 @@ BLOBS: Final[Mapping[str, bytes]] = {
     "gemini": b'"thoughtSignature"',
 }
 """How the upstreams' blobs begin in a request; Chat has none."""
+
+
+class City(BaseModel):
+    """What structured answers are."""
+
+    name: str
+    people: int
+    kind: Literal["capital", "town"]
+    rivers: list[str]
