@@ -338,12 +338,15 @@ def test_an_error_in_mid_stream_has_the_upstreams_words(model: str, client: anth
         ask(client, model, "[[fault:error]]", streamed=True)
 
 
-@pytest.mark.parametrize("fault", ["error", "cut"])
-def test_an_error_in_mid_stream_names_the_request(fault: str, model: str, client: anthropic.Anthropic) -> None:
-    if (model, fault) == ("anthropic", "error"):
-        pytest.skip("the same format passes as it comes, with the upstream's own id")
+@pytest.mark.parametrize(
+    ("fault", "upstream"),
+    [("error", upstream) for upstream in UPSTREAMS if upstream != "anthropic"]
+    + [("cut", upstream) for upstream in UPSTREAMS],
+)
+def test_an_error_in_mid_stream_names_the_request(fault: str, upstream: str, client: anthropic.Anthropic) -> None:
+    """An error that the upstream tells in the client's own format passes, with the upstream's id."""
     with pytest.raises(anthropic.APIStatusError) as broken:
-        ask(client, model, f"[[fault:{fault}]]", streamed=True)
+        ask(client, upstream, f"[[fault:{fault}]]", streamed=True)
     assert broken.value.response.headers["x-request-id"] in str(broken.value)
 
 
