@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -58,7 +58,9 @@ class TlsContext:
 
 
 def _speak_http_1(_: SSL.Connection, offered: list[bytes]) -> bytes:
-    return b"http/1.1" if b"http/1.1" in offered else SSL.NO_OVERLAPPING_PROTOCOLS  # type: ignore[return-value]  # its token
+    if b"http/1.1" in offered:
+        return b"http/1.1"
+    return cast(bytes, SSL.NO_OVERLAPPING_PROTOCOLS)  # an object of its own, which pyOpenSSL knows by identity
 
 
 def _need_no_passphrase(path: str) -> None:

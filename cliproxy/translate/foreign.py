@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, cast
 
 from cliproxy.conversation.losses import Loss
 from cliproxy.conversation.parts import Json
@@ -63,8 +63,9 @@ _BESIDE_CONTENT: Final = frozenset({"reasoning_details"})
 
 
 def _at(document: Json, path: Path) -> Json:
+    """What stands at a path that was found in this very document."""
     for step in path:
-        document = document[step]  # type: ignore[index]  # the path comes from this very document
+        document = cast("Mapping[str | int, Json]", document)[step]
     return document
 
 

@@ -42,6 +42,13 @@ FORBIDDEN: Final[Mapping[str, Arrow]] = {
         )
         for name in FORMATS
     },
+    "the older completions are a dialect of Chat, and know no other format": Arrow(
+        sources=["cliproxy.formats.openai_completions"],
+        targets=[f"cliproxy.formats.{other}" for other in FORMATS if other != "openai_chat"],
+    ),
+    "what is said is below everybody": Arrow(
+        sources=["cliproxy.conversation"], targets=["cliproxy"], open_targets=["cliproxy.conversation"]
+    ),
     "streaming knows neither side": Arrow(["cliproxy.streaming"], ["cliproxy.upstream", "cliproxy.web"]),
     "upstream does not choose": Arrow(["cliproxy.upstream"], ["cliproxy.routing"]),
     "logins do not choose": Arrow(["cliproxy.logins"], ["cliproxy.routing"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
+from cliproxy.conversation.parts import Json
 from cliproxy.conversation.request import Reasoning, Request, Sampling, ToolChoice
 from cliproxy.shaping.changes import Remove, Set
 from cliproxy.shaping.in_place import changes_between
@@ -24,10 +25,10 @@ def test_sampling_that_is_refused_is_taken_out() -> None:
 @pytest.mark.parametrize(
     ("wire", "free"), [("anthropic", {"type": "auto"}), ("openai-chat", "auto"), ("openai-responses", "auto")]
 )
-def test_a_choice_that_is_refused_becomes_free(wire: str, free: object) -> None:
+def test_a_choice_that_is_refused_becomes_free(wire: str, free: Json) -> None:
     asked = attrs.evolve(ASKED, tool_choice=ToolChoice("required"))
     fitted = attrs.evolve(ASKED, tool_choice=ToolChoice("auto"))
-    assert changes_between(wire, asked, fitted, {}) == (Set(("tool_choice",), free),)  # type: ignore[arg-type]
+    assert changes_between(wire, asked, fitted, {}) == (Set(("tool_choice",), free),)
 
 
 @pytest.mark.parametrize(("wire", "field"), [("anthropic", "max_tokens"), ("openai-responses", "max_output_tokens")])

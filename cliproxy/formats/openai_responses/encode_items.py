@@ -95,8 +95,13 @@ class _Items:
             elif isinstance(part, VendorPart) and not _is_item(part):
                 self._vendor_content(part, message.role)
             else:
-                self._flush(role)
+                before = len(self.written)
                 write(self, part)
+                own = self.written[before:]
+                if own:  # what cannot be written parts no message
+                    del self.written[before:]
+                    self._flush(role)
+                    self.written += own
         self._flush(role)
 
     def _vendor_content(self, part: VendorPart, role: Role) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 from cliproxy.conversation.efforts import effort_for
 from cliproxy.conversation.losses import Losses
 from cliproxy.conversation.parts import Json, Text
-from cliproxy.conversation.request import Output, Reasoning, Request, Sampling
+from cliproxy.conversation.request import Message, Output, Reasoning, Request, Role, Sampling
 from cliproxy.formats.codec import Dialect, Limits, Target
 from cliproxy.formats.openai_responses.encode_items import write_input
 from cliproxy.formats.openai_responses.encode_parts import PartWriter
@@ -56,13 +56,26 @@ def encode_request(request: Request, target: Target, losses: Losses) -> dict[str
 def _write_conversation(body: dict[str, Json], request: Request, dialect: Dialect, losses: Losses) -> None:
     own = request.format == NAME
     writer = PartWriter(losses, breakpoints=own and "prompt_cache_breakpoint" not in dialect.refuses)
-    texts = [text for text in request.system if text.text]
+    system, messages = _led(request, writer) if own else (request.system, request.messages)
+    texts = [text for text in system if text.text]
     first = 1 if own else len(texts)  # clients of this wire have words of the operator's in the conversation too
     if texts:
         body["instructions"] = instructions_of(texts[:first])
     if any(text.cache is not None for text in texts[:first]):
         losses.emulate("cache_control", "OpenAI caches prompts by itself")
-    body["input"] = write_input(texts[first:], request.messages, writer)
+    body["input"] = write_input(texts[first:], messages, writer)
+
+
+def _led(request: Request, writer: PartWriter) -> tuple[Sequence[Text], Sequence[Message]]:
+    """Words of the operator's stand before everything else where nothing that stood before them can be written."""
+    system = list(request.system)
+    for number, message in enumerate(request.messages):
+        texts = [part for part in message.parts if isinstance(part, Text)]
+        if message.role in (Role.SYSTEM, Role.DEVELOPER) and len(texts) == len(message.parts):
+            system += texts
+        elif write_input((), (message,), writer):
+            return system, request.messages[number:]
+    return system, ()
 
 
 def instructions_of(texts: Sequence[Text]) -> str:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 import openai
 import pytest
-from openai.types.responses import FunctionToolParam, ResponseInputParam
+from openai.types.responses import FunctionToolParam, ResponseInputItemParam, ResponseInputParam
 from pydantic import BaseModel
 
 from cliproxy.demo.replies import Json
@@ -96,7 +97,7 @@ def test_the_sdk_goes_round_a_tool_loop(client: openai.OpenAI) -> None:
             reasoning={"effort": "low"},
             include=["reasoning.encrypted_content"],
         )
-        items += [item.to_dict() for item in response.output]  # type: ignore[misc]  # what came may go back
+        items += [cast(ResponseInputItemParam, item.to_dict()) for item in response.output]  # what came may go back
         calls = [item for item in response.output if item.type == "function_call"]
         seen += [call.arguments for call in calls]
         if not calls:

@@ -62,6 +62,14 @@ def told(*events: Event) -> list[Document]:
     return list(frames(bytes_of(*events)))
 
 
+def at(document: object, *path: str) -> object:
+    """What stands there."""
+    for key in path:
+        assert isinstance(document, dict)
+        document = document[key]
+    return document
+
+
 def blocks(*events: Event) -> list[Document]:
     """What stands between the beginning and the end of the message, without the names of the events."""
     first, *rest = told(Started(), *events, Finished(Stop.END), Ended())
@@ -109,8 +117,8 @@ def test_a_message_begins_with_what_is_known() -> None:
 
 def test_the_prompt_is_estimated_until_it_is_told() -> None:
     begun, ended, _ = told(Started(), Finished(Stop.END), Used(Usage(input=7, output=2)), Ended())
-    assert begun["message"]["usage"]["input_tokens"] == 120  # type: ignore[index]  # any JSON
-    assert ended["usage"]["input_tokens"] == 7  # type: ignore[index]  # any JSON
+    assert at(begun, "message", "usage", "input_tokens") == 120
+    assert at(ended, "usage", "input_tokens") == 7
 
 
 def test_the_end_tells_why_and_how_much() -> None:
@@ -134,7 +142,7 @@ def test_the_end_tells_why_and_how_much() -> None:
 
 
 def test_usage_that_was_told_at_the_beginning_stands_at_the_end_too() -> None:
-    assert told(Started(usage=Usage(input=7)), Ended())[1]["usage"]["input_tokens"] == 7  # type: ignore[index]  # any JSON
+    assert at(told(Started(usage=Usage(input=7)), Ended())[1], "usage", "input_tokens") == 7
 
 
 def test_a_message_that_was_never_begun_is_begun() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import orjson
 import pytest
+from anthropic import types
 from anthropic.types import (
     APIErrorObject,
     AuthenticationError,
@@ -11,7 +12,6 @@ from anthropic.types import (
     InvalidRequestError,
     NotFoundError,
     OverloadedError,
-    PermissionError,  # noqa: A004  # so the SDK calls it
     RateLimitError,
 )
 
@@ -88,7 +88,7 @@ def test_an_error_body_is_what_the_sdk_expects() -> None:
         (400, InvalidRequestError),
         (401, AuthenticationError),
         (402, BillingError),
-        (403, PermissionError),
+        (403, types.PermissionError),
         (404, NotFoundError),
         (405, InvalidRequestError),
         (422, InvalidRequestError),

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 from cliproxy.conversation.parts import Citation
 from cliproxy.formats.openai_responses.citations import read_citation, read_logprobs, write_citation, write_logprobs
 

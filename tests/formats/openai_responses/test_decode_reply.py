@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import json
 from collections.abc import Sequence
 
@@ -23,6 +25,8 @@ from cliproxy.conversation.parts import (
     Blob,
     Citation,
     Inline,
+    Json,
+    JsonObject,
     Media,
     Refusal,
     ServerCall,
@@ -421,14 +425,15 @@ def test_deltas_that_name_no_item_belong_together() -> None:
 
 
 def test_a_search_is_told_when_it_is_done() -> None:
-    item = {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "q"}}
+    action: Json = {"type": "search", "query": "q"}
+    item: JsonObject = {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": action}
     events = reply(
         added(0, type="web_search_call", id="ws_1"),
         {"type": "response.web_search_call.searching", "output_index": 0, "item_id": "ws_1"},
         done(0, **item),
     )
     assert events == [
-        Opened(0, ServerCall("ws_1", "web_search", "", VendorPart("openai-responses", item))),  # type: ignore[arg-type]
+        Opened(0, ServerCall("ws_1", "web_search", "", VendorPart("openai-responses", item))),
         Delta(0, '{"query":"q"}'),
         Closed(0),
         Opened(1, ServerResult("ws_1", "web_search")),

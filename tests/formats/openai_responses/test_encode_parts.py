@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 from cliproxy.conversation.losses import Losses
 from cliproxy.conversation.parts import (
     CacheMark,

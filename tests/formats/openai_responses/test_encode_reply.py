@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import json
 from collections.abc import Sequence
 from importlib import import_module
@@ -174,7 +176,8 @@ def test_text_after_a_call_is_another_item() -> None:
         Delta(2, "b"),
         Closed(2),
     )
-    ids = [event["item"]["id"] for event in events if event["type"] == "response.output_item.done"]  # type: ignore[index,call-overload]
+    items = [event["item"] for event in events if event["type"] == "response.output_item.done"]
+    ids = [item["id"] for item in items if isinstance(item, dict)]
     assert ids == ["msg_seed1_0", "fc_seed1_1", "msg_seed1_2"]
 
 
@@ -209,8 +212,8 @@ def test_a_citation_is_an_annotation_with_a_place() -> None:
 
 
 def test_probabilities_are_told_with_their_text() -> None:
-    given = [{"token": "a", "logprob": -0.5, "bytes": None, "top_logprobs": []}]
-    events = told(Opened(0, Text("")), Delta(0, "a", given), Closed(0))  # type: ignore[arg-type]
+    given: Json = [{"token": "a", "logprob": -0.5, "bytes": None, "top_logprobs": []}]
+    events = told(Opened(0, Text("")), Delta(0, "a", given), Closed(0))
     assert events[2]["logprobs"] == [{"token": "a", "logprob": -0.5, "bytes": [97], "top_logprobs": []}]
 
 

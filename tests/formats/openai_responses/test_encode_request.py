@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 from functools import partial
 
 import attrs
@@ -352,3 +354,18 @@ def test_garbage_is_refused_or_understood_and_never_breaks(body: dict[str, Json]
     except BadRequest:
         return
     encode_request(request, Target("m"), Losses())
+
+
+def test_what_cannot_be_written_does_not_keep_the_operator_from_speaking_first() -> None:
+    unsigned: Json = {"type": "reasoning", "summary": [], "encrypted_content": None}
+    spoken: list[Json] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
+    told = again({"model": "gpt-5", "input": [unsigned, *spoken]})
+    assert told["instructions"] == "Be brief."
+
+
+def test_what_cannot_be_written_does_not_part_a_message_in_two() -> None:
+    image: Json = {"type": "input_image", "image_url": "https://a.example/a.png"}
+    said: list[Json] = [{"type": "output_text", "text": "a"}, image, {"type": "output_text", "text": "b"}]
+    told = again({"model": "gpt-5", "input": [{"role": "assistant", "content": said}]})
+    content: list[Json] = [{"type": "output_text", "text": "a"}, {"type": "output_text", "text": "b"}]
+    assert told["input"] == [{"type": "message", "role": "assistant", "content": content}]

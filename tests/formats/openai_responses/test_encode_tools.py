@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 from cliproxy.conversation.losses import Losses
 from cliproxy.conversation.parts import Json
 from cliproxy.conversation.request import Custom, Function, ServerTool, Tool, ToolChoice

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 from cliproxy.conversation.parts import Hit, Inline, Json, Media, ServerCall, ServerResult, VendorPart
 from cliproxy.formats.openai_responses.hosted import read_hosted
 

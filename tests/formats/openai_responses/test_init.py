@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 from cliproxy.formats.openai_responses import CODEC, OPENAI_RESPONSES
 
 

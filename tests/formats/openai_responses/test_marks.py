@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import pytest
 
 from cliproxy.formats.openai_responses.marks import mark

@@ -1,5 +1,7 @@
 """Each entry of the table is held against the real encoder."""
 
+from __future__ import annotations
+
 from functools import partial
 from typing import get_args
 
