@@ -126,8 +126,10 @@ class Reported(UpstreamTrouble):
     `context_overflow`: it says, in whatever words, that the prompt is too long.
     """
 
-    def __init__(self, message: str, status: int, context_overflow: bool = False) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, status: int, context_overflow: bool = False, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, retry_after)
         self.status = status
         self.context_overflow = context_overflow
 

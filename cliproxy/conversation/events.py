@@ -132,6 +132,8 @@ class Failed:
     """The prompt is too long: clients compact their history when they are told so in their own words."""
     early_end: bool = False
     """Nobody reported anything: the stream stopped short."""
+    retry_after: float | None = None
+    """Seconds until it is worth asking again, where the upstream said so."""
 
 
 Event: TypeAlias = "Started | Opened | Delta | Signed | Cited | Closed | Used | Finished | Ended | Failed"

@@ -43,6 +43,10 @@ class Limits:
     """A stop sequence may be of white space alone. Without, all of them are emulated where one is."""
 
 
+BackendName = Literal["", "codex", "code-assist"]
+"""The servers behind ChatGPT's and Google's logins; empty: one that is open to every client of its wire."""
+
+
 @attrs.frozen
 class Dialect:
     """How one upstream differs from others that speak the same format. The defaults fit most."""
@@ -65,6 +69,10 @@ class Dialect:
     """Gemini: calls and results may carry an id."""
     refuses: frozenset[str] = frozenset()
     """Top-level fields of the wire that this upstream answers with an error: they are left out, and named as a loss."""
+    backend: BackendName = ""
+    """A server that its vendor built for its own client: `translate.backends` keeps its rules beside the wire's."""
+    project: str = ""
+    """Code Assist: the Google Cloud project that a request is for."""
 
 
 @attrs.frozen

@@ -1,7 +1,8 @@
 """Reading a request's body as far as every format needs it: a JSON object with a model.
 
 Bodies of agents have hundreds of kilobytes, of which two fields decide the way. msgspec checks the whole syntax and
-makes objects of those two alone, in a third of the time that it takes to build everything.
+makes objects of those two alone, in a third of the time that it takes to build everything; what may tell the
+conversation is only marked on the way.
 """
 
 from __future__ import annotations
@@ -12,27 +13,26 @@ import msgspec
 import orjson
 
 from cliproxy.errors import BadRequest
-from cliproxy.formats.wire import Document, Peek
+from cliproxy.formats.wire import Clues, Document, Peek
 
 MAX_MODEL_CHARACTERS: Final = 256
 """Anthropic's own limit. Names are remembered to take turns, so one of megabytes must not be."""
 
 
-class _Wanted(msgspec.Struct):
+class _Wanted(Clues, frozen=True, kw_only=True):
     model: str
-    stream: bool = False
-
-
-class _Anything(msgspec.Struct):
-    pass
+    stream: bool | None = False
 
 
 _DECODER: Final = msgspec.json.Decoder(_Wanted)
-_CHECKER: Final = msgspec.json.Decoder(_Anything)
+_CHECKER: Final = msgspec.json.Decoder(Clues)
 
 
 def peek(body: bytes) -> Peek:
-    """Model and stream of a request. Raises `BadRequest` with a sentence that says what is wrong."""
+    """Model and stream of a request, and what may tell its conversation.
+
+    Raises `BadRequest` with a sentence that says what is wrong.
+    """
     try:
         wanted = _DECODER.decode(body)
         if not body.isascii():
@@ -40,17 +40,22 @@ def peek(body: bytes) -> Peek:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         document = read_object(body)
         return Peek(_model(document.get("model")), document.get("stream") is True)
-    return Peek(_model(wanted.model), wanted.stream)
+    return Peek(_model(wanted.model), wanted.stream is True, wanted)
 
 
-def check_object(body: bytes) -> None:
-    """That a body is a JSON object, whatever it holds. Raises `BadRequest` with a sentence that says what is wrong."""
+def check_object(body: bytes) -> Clues:
+    """That a body is a JSON object, whatever it holds, and what in it may tell its conversation.
+
+    Raises `BadRequest` with a sentence that says what is wrong.
+    """
     try:
-        _CHECKER.decode(body)
+        clues = _CHECKER.decode(body)
         if not body.isascii():
             body.decode()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         read_object(body)
+        return Clues()
+    return clues
 
 
 def read_object(body: bytes) -> Document:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import ClassVar, Final
 
+import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
@@ -21,6 +22,7 @@ from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
 from zope.interface import implementer
 
+from cliproxy.conversation.usage import Usage
 from cliproxy.errors import Broken, TimedOut, UpstreamTrouble
 from cliproxy.formats.wire import SILENT_HEARTBEAT
 from cliproxy.streaming.inflate import Inflater, InflationFailed
@@ -32,6 +34,9 @@ LINGER_SECONDS: Final = 1.0
 """After a message's own end, how long the upstream may take to end the body, so that its connection can be kept."""
 MAX_STALL_SECONDS: Final = 600.0
 """How long a client may leave its socket full: a suspended laptop is forgiven, a forgotten one frees its slot."""
+
+MAX_FIGURE: Final = 2**40
+"""Of tokens in one reply. Upstreams may write any number, but sums of them must fit into a database."""
 
 
 class Phase(Enum):
@@ -82,6 +87,11 @@ class Pump(Protocol):
     def plain(self) -> bool:
         """Whether the body is handed on without gzip, be it that there was none."""
         return not self._inflater.doubtful
+
+    @property
+    def usage(self) -> Usage:
+        """What the upstream has said so far that the reply took. Figures nobody can mean are bounded."""
+        return Usage(*(min(figure, MAX_FIGURE) for figure in attrs.astuple(self._reply.usage)))
 
     @property
     def heartbeat(self) -> bytes:

@@ -10,9 +10,11 @@ from typing import Final, Protocol
 import attrs
 import orjson
 
+from cliproxy.conversation.usage import Usage
 from cliproxy.errors import Broken, ProxyError, UpstreamTrouble
 from cliproxy.formats import sse
-from cliproxy.formats.wire import SILENT_HEARTBEAT, Complaint, Document, Mark, WireFormat
+from cliproxy.formats.replies import MAX_READ_BYTES, usage_of
+from cliproxy.formats.wire import SILENT_HEARTBEAT, Complaint, Document, Mark, UsageIn, WireFormat
 from cliproxy.translate.renaming import RenamedBody, Renaming
 
 ENOUGH_PROOF_BYTES: Final = 16 * 1024
@@ -49,6 +51,10 @@ class ReplyReader(Protocol):
     def heartbeat(self) -> bytes:
         """What may be told the client at this point to show that somebody is there; empty if nothing may."""
 
+    @property
+    def usage(self) -> Usage:
+        """What the upstream has said so far that the reply took; all zeros until it does."""
+
     def feed(self, chunk: bytes) -> bytes:
         """What the client is told of `chunk`."""
 
@@ -69,11 +75,14 @@ class PassedStream:
         self.trouble: UpstreamTrouble | None = None
         self.reported: UpstreamTrouble | None = None
         self.heartbeat = SILENT_HEARTBEAT
+        self.usage = Usage()
         self._wire = wire
         self._renaming = renaming
         self._splitter = sse.EventSplitter()
         self._told_bytes = 0
         self._reply_id = ""
+        self._spoke = False
+        """Something else than openings has come."""
         self._whole = False
         """The message is complete in all but its terminator, which some servers leave out."""
 
@@ -129,21 +138,24 @@ class PassedStream:
             return False
         if not self._reply_id and documents and type(documents[0]) is dict:
             self._reply_id = self._wire.reply_id(documents[0])
-        mark = self._wire.mark
-        content = False
-        meaning = Mark.OPENING
+        mark, opening, content, last = self._wire.mark, Mark.OPENING, Mark.CONTENT, Mark.LAST
+        spoke, usage = self._spoke, self.usage
+        meaning = opening
         for document in documents:
-            if type(document) is not dict or meaning is Mark.LAST:
+            if type(document) is not dict or meaning is last:
                 return False
             meaning = mark(document)
-            if meaning is Mark.FAILED:
-                return False
-            content = content or meaning is Mark.CONTENT
-            self._whole = self._whole or meaning is Mark.ENDING
-        if ends and meaning is Mark.LAST:
+            if meaning is not content or not spoke:
+                if meaning is Mark.FAILED:
+                    return False
+                usage = self._wire.usage_in(document, usage)
+                spoke = spoke or meaning is not opening
+                self._whole = self._whole or meaning is Mark.ENDING
+        if ends and meaning is last:
             return False
-        self.complete = ends or meaning is Mark.LAST
-        self.proven = self.proven or content or self._whole or self.complete
+        self.complete = ends or meaning is last
+        self.proven = self.proven or spoke or self.complete
+        self._spoke, self.usage = spoke, usage
         self.heartbeat = self._wire.heartbeat
         return True
 
@@ -178,6 +190,9 @@ class PassedStream:
         if not self._reply_id:
             self._reply_id = self._wire.reply_id(document)
         meaning = self._wire.mark(document)
+        if meaning is not Mark.CONTENT or not self._spoke:
+            self.usage = self._wire.usage_in(document, self.usage)
+        self._spoke = self._spoke or meaning is not Mark.OPENING
         if meaning is Mark.FAILED:
             reported = self._wire.trouble(document)
             if not self.proven:
@@ -199,29 +214,40 @@ def _document(payload: bytes) -> Document | None:
 
 
 class PassedBody:
-    """Any other reply: bytes pass as they come. `may_be_empty`: a status that needs no body."""
+    """Any other reply: bytes pass as they come. `may_be_empty`: a status that needs no body.
 
-    def __init__(self, may_be_empty: bool) -> None:
+    State: how much has come, and beside it, where somebody knows what it took, the body, up to `MAX_READ_BYTES`.
+    """
+
+    def __init__(self, may_be_empty: bool, usage_in: UsageIn | None = None) -> None:
         self.proven = False
         self.complete = False
         self.cut_short = False
         self.trouble: UpstreamTrouble | None = None
         self.reported: UpstreamTrouble | None = None
         self.heartbeat = b""
+        self.usage = Usage()
         self._may_be_empty = may_be_empty
+        self._usage_in = usage_in
         self._told_bytes = 0
+        self._gathered: list[bytes] = []
 
     def feed(self, chunk: bytes) -> bytes:
         """The same bytes."""
         self._told_bytes += len(chunk)
         if self._told_bytes >= ENOUGH_PROOF_BYTES:
             self.proven = True
+        if self._usage_in is not None:
+            self._gather(chunk)
         return chunk
 
     def finish(self) -> bytes:
         """Nothing more; a success without a body was no answer."""
         if self._told_bytes or self._may_be_empty:
             self.proven = self.complete = True
+            if self._usage_in is not None and self._gathered:
+                self.usage = usage_of(b"".join(self._gathered), self._usage_in)
+                self._gathered.clear()
         else:
             self.trouble = Broken("The upstream answered with an empty body.")
         return b""
@@ -229,6 +255,14 @@ class PassedBody:
     def failed(self, error: ProxyError, request_id: str) -> bytes:
         """A body that stops short has no words for it: the connection is cut instead."""
         return b""
+
+    def _gather(self, chunk: bytes) -> None:
+        """Keep the chunk, unless the body can be seen to be no JSON, or is too large."""
+        if self._told_bytes > MAX_READ_BYTES or not (self._gathered or chunk.lstrip()[:1] in _JSON_BEGINS):
+            self._usage_in = None
+            self._gathered.clear()
+        else:
+            self._gathered.append(chunk)
 
 
 @attrs.frozen
@@ -248,13 +282,16 @@ class ReplyHead:
         return kind == b"text/event-stream" and seen and self.status < 300
 
 
+_JSON_BEGINS: Final = frozenset({b"", b"{", b"["})
 _SEEN_THROUGH: Final = frozenset({b"", b"identity", b"gzip", b"x-gzip"})
 
 
 def passing(wire: WireFormat, head: ReplyHead, name: str | None = None) -> ReplyReader:
     """The reader for a reply in the client's own format. `name`: what its model is to be called, if not as it is."""
     if name is None or head.status != 200:
-        return PassedStream(wire) if head.is_stream else PassedBody(may_be_empty=head.status != 200)
+        if head.is_stream:
+            return PassedStream(wire)
+        return PassedBody(may_be_empty=head.status != 200, usage_in=wire.usage_in if head.status == 200 else None)
     if head.is_stream:
         return PassedStream(wire, Renaming(wire.model_in_event, name))
     return RenamedBody(wire, name)

@@ -11,9 +11,11 @@ from typing import Final
 import msgspec
 
 from cliproxy.conversation.parts import Json
+from cliproxy.conversation.usage import Usage
 from cliproxy.errors import BadRequest, Broken, ProxyError, UpstreamTrouble
 from cliproxy.formats import sse
 from cliproxy.formats.jsontext import dumps, loads
+from cliproxy.formats.replies import usage_of
 from cliproxy.formats.wire import WireFormat
 from cliproxy.shaping.spans import Set, edit
 
@@ -104,6 +106,8 @@ class RenamedBody:
         self.trouble: UpstreamTrouble | None = None
         self.reported: UpstreamTrouble | None = None
         self.heartbeat = b""
+        self.usage = Usage()
+        self._usage_in = wire.usage_in
         self._renaming = Renaming(wire.model_in_reply, name)
         self._pieces: list[bytes] = []
         self._size = 0
@@ -126,7 +130,9 @@ class RenamedBody:
             self.trouble = Broken("The upstream answered with an empty body.")
             return b""
         self.proven = self.complete = True
-        return self._renaming.body(b"".join(self._pieces))
+        body = b"".join(self._pieces)
+        self.usage = usage_of(body, self._usage_in)
+        return self._renaming.body(body)
 
     def failed(self, error: ProxyError, request_id: str) -> bytes:
         """A body that stops short has no words for it."""

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from cliproxy.conversation.events import Ended, Event, Failed, Started, Used
 from cliproxy.conversation.reply import Fold, unfold
+from cliproxy.conversation.usage import Usage
 from cliproxy.errors import Broken, ProxyError, Reported, UpstreamTrouble
 from cliproxy.formats import sse
 from cliproxy.formats.codec import Codec, Framing, ReplyDecoder
@@ -23,6 +24,7 @@ MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 """Of a whole reply that has to be understood before any of it can be told: images come in base64."""
 _NO_CONTENT: Final = frozenset({Started, Used, Failed})
 _LAST: Final = frozenset({Ended, Failed})
+_NOTED: Final = _LAST | {Started, Used}
 
 
 class Writer(Protocol):
@@ -174,6 +176,7 @@ class TranslatedReply:
         self.trouble: UpstreamTrouble | None = None
         self.reported: UpstreamTrouble | None = None
         self.heartbeat = SILENT_HEARTBEAT if streamed else b""
+        self.usage = Usage()
         self._source = source
         self._stages = stages
         self._writer = writer
@@ -204,10 +207,13 @@ class TranslatedReply:
                 break
             told.append(write(event))
             kind = type(event)
-            if kind in _LAST:
-                self.proven = self.complete = True
-                self.cut_short = not any(isinstance(said, Ended | Failed) for said in events)
-                break
+            if kind in _NOTED:
+                if isinstance(event, Started | Used):
+                    self.usage = event.usage or self.usage
+                else:
+                    self.proven = self.complete = True
+                    self.cut_short = not any(isinstance(said, Ended | Failed) for said in events)
+                    break
             if not self.proven and self._streamed and kind not in _NO_CONTENT:
                 self.proven = True
                 self.heartbeat = self._client.heartbeat
@@ -217,11 +223,13 @@ class TranslatedReply:
         """Whether the failure is told by the reply itself; if not, it is trouble, and the exchange decides."""
         if failed.early_end:
             self.trouble = Broken(failed.message)
-        elif not self.proven:
-            self.trouble = Reported(failed.message, failed.status, failed.context_overflow)
+            return False
+        reported = Reported(failed.message, failed.status, failed.context_overflow, failed.retry_after)
+        if self.proven:
+            self.reported = reported
         else:
-            self.reported = Reported(failed.message, failed.status, failed.context_overflow)
-        return self.trouble is None
+            self.trouble = reported
+        return self.proven
 
 
 Rewording = Callable[[bytes], bytes]
@@ -238,6 +246,7 @@ class RewordedBody:
         self.trouble: UpstreamTrouble | None = None
         self.reported: UpstreamTrouble | None = None
         self.heartbeat = b""
+        self.usage = Usage()
         self._reword = reword
         self._body = b""
 

@@ -32,6 +32,7 @@ from cliproxy.shaping.payload import apply_to_document
 from cliproxy.shaping.payload import changes_for as payload_changes
 from cliproxy.shaping.spans import Change, edit
 from cliproxy.shaping.table import CapabilityTable
+from cliproxy.translate.backends import BACKENDS, Backend
 from cliproxy.translate.blobs import Sealer, open_blobs
 from cliproxy.translate.counting import count_body
 from cliproxy.translate.envelopes import MARK, Envelopes, Maker, digest_of
@@ -40,6 +41,7 @@ from cliproxy.translate.foreign import without_envelopes
 from cliproxy.translate.memory import ReasoningMemory
 from cliproxy.translate.others_calls import changes_for_others_calls
 from cliproxy.translate.readers import ReplyHead, ReplyReader, passing
+from cliproxy.translate.rework import Rework, ReworkedReply
 from cliproxy.translate.stages import Stage
 from cliproxy.translate.translated import (
     BodySource,
@@ -100,6 +102,11 @@ class Upstream:
     """As the upstream calls it."""
     dialect: Dialect
 
+    @property
+    def backend(self) -> Backend:
+        """What goes beside the wire's own rules."""
+        return BACKENDS[self.dialect.backend]
+
 
 @attrs.frozen
 class Prepared:
@@ -114,6 +121,10 @@ class Prepared:
     """What the client calls the model, where a reply that is passed on would call it otherwise."""
     times: int = 1
     """How often the upstream is to be asked: once for each answer, if it gives one at a time."""
+    reworked: bool = False
+    """A success is not passed on byte for byte, so that its length is another than the upstream's."""
+    collected: bool = False
+    """The client wants no stream, but the upstream sends one: of a success that is a stream, a body is made."""
 
 
 _TELL_INPUT_FIRST: Final = frozenset({"anthropic"})
@@ -137,6 +148,24 @@ def _written(body: JsonObject) -> bytes:
         return dumps(body)
     except ValueError:
         raise _too_deep() from None
+
+
+def _read(body: bytes) -> JsonObject:
+    """The document; an empty one of a body that is nested too deeply, and left for the vendor to refuse."""
+    try:
+        document = loads(body)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _rework(upstream: Upstream, head: ReplyHead) -> Rework | None:
+    rework = upstream.backend.rework
+    return rework(head) if rework is not None and head.status < 300 else None
+
+
+def _after(rework: Rework | None, reader: ReplyReader) -> ReplyReader:
+    return reader if rework is None else ReworkedReply(rework, reader)
 
 
 def _too_deep() -> BadRequest:
@@ -165,7 +194,7 @@ class Translation:
 
     def prepare(self, upstream: Upstream) -> Prepared:
         """The body for one upstream. Raises `BadRequest` for what it cannot understand, or, strict, not carry over."""
-        if upstream.wire is self._asked.wire:
+        if upstream.wire is self._asked.wire and not self._must_be_translated(upstream.backend):
             return self._edited(upstream)
         losses = Losses()
         prepared = self._translated(upstream, losses)
@@ -178,7 +207,7 @@ class Translation:
         """What reads the upstream's reply: a success, if the formats differ."""
         asked = self._asked
         if prepared.request is None:
-            return passing(asked.wire, head, prepared.renames)
+            return self._passing(upstream, prepared, head)
         if asked.operation is Operation.COUNT_TOKENS:
             codecs = CODECS[upstream.wire.name], CODECS[asked.wire.name]
             return RewordedBody(lambda body: told_count(*codecs, body))
@@ -195,6 +224,14 @@ class Translation:
         writer = self._writer(prepared.request)
         return b"".join(writer.feed(event) for event in unfold(merge(replies)))
 
+    def _passing(self, upstream: Upstream, prepared: Prepared, head: ReplyHead) -> ReplyReader:
+        collected = upstream.backend.collected
+        if prepared.collected and collected is not None and head.is_stream:
+            body = attrs.evolve(head, content_type=b"application/json")
+            return ReworkedReply(collected(upstream.wire), passing(upstream.wire, body, prepared.renames))
+        rework = _rework(upstream, head) if prepared.reworked else None
+        return _after(rework, passing(upstream.wire, head, prepared.renames))
+
     def _translating(
         self, upstream: Upstream, prepared: Prepared, head: ReplyHead, writer: Writer, *, streamed: bool
     ) -> ReplyReader:
@@ -202,7 +239,8 @@ class Translation:
         codec = CODECS[upstream.wire.name]
         source: Source = StreamSource(upstream.wire, codec.reply_decoder()) if head.is_stream else BodySource(codec)
         stages = (self._sealer(upstream, prepared.request), *prepared.stages)
-        return TranslatedReply(source, stages, writer, self._asked.wire, streamed)
+        reader = TranslatedReply(source, stages, writer, self._asked.wire, streamed)
+        return _after(_rework(upstream, head), reader)
 
     @property
     def decoded(self) -> Request:
@@ -239,9 +277,30 @@ class Translation:
         changes: list[Change] = [*changes_for_others_calls(upstream.wire.name, body, upstream.model, noted)]
         if asked.operation is Operation.GENERATE and (another or asked.reasoning is not None):
             changes += self._fitting_changes(upstream, noted)
-        losses += tuple(noted)
+        backend = upstream.backend
+        if backend.changes is not None:
+            body = edit(body, changes) if changes else body
+            changes = [*backend.changes(_read(body), body, asked.operation, upstream.dialect, noted)]
         changes += self._configured(upstream)
-        return Prepared(edit(body, changes) if changes else body, losses, renames=renames)
+        body = edit(body, changes) if changes else body
+        body = self._sent(upstream, body, noted)
+        generates = asked.operation is Operation.GENERATE
+        return Prepared(
+            body,
+            (*losses, *noted),
+            renames=renames,
+            reworked=generates and backend.rework is not None,
+            collected=generates and backend.collected is not None and not asked.stream,
+        )
+
+    def _must_be_translated(self, backend: Backend) -> bool:
+        asked = self._asked
+        unfit = backend.must_be_translated
+        return unfit is not None and asked.operation is Operation.GENERATE and unfit(asked.body)
+
+    def _sent(self, upstream: Upstream, body: bytes, losses: Losses) -> bytes:
+        sent = upstream.backend.sent
+        return body if sent is None else sent(body, upstream.model, upstream.dialect, self._asked.operation, losses)
 
     def _fitting_changes(self, upstream: Upstream, losses: Losses) -> Sequence[Change]:
         """What the model refuses that the client could not know would be asked."""
@@ -295,10 +354,14 @@ class Translation:
         body = codec.encode_request(fitted.request, target, losses)
         if asked.operation is Operation.COUNT_TOKENS:
             body = count_body(upstream.wire.name, body, upstream.model)
-        changes = self._configured(upstream)
-        if changes:
+        if upstream.backend.changes is not None:
+            changes = upstream.backend.changes(body, None, asked.operation, upstream.dialect, losses)
             body = apply_to_document(body, changes)
-        return Prepared(_written(body), tuple(losses), self.decoded, tuple(fitted.stages), times=times)
+        configured = self._configured(upstream)
+        if configured:
+            body = apply_to_document(body, configured)
+        ready = self._sent(upstream, _written(body), losses)
+        return Prepared(ready, tuple(losses), self.decoded, tuple(fitted.stages), times=times)
 
     def _document(self) -> Document:
         """The client's body, with what its URL says in it."""

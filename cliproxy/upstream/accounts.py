@@ -23,7 +23,7 @@ LEAST_KEY_BYTES: Final = 8
 
 @attrs.frozen
 class Account:
-    """A key for one upstream."""
+    """A key for one upstream: one that the configuration names, or the access token of a login."""
 
     id: str
     provider: str
@@ -38,6 +38,14 @@ class Account:
     dialect: Dialect = attrs.field(factory=Dialect)
     origin: str = ""
     """Whose reasoning it can read: the wire format and the host, such as `gemini@aiplatform.googleapis.com`."""
+    required: Mapping[bytes, bytes] = attrs.field(factory=dict, repr=False, hash=False)
+    """Headers that its vendor's protocol asks of it, names in lower case: which of a login's accounts is meant, say.
+    `headers`, which its owner wrote, stand above them.
+    """
+    betas: tuple[bytes, ...] = ()
+    """What `anthropic-beta` must name, beside what the client names there."""
+    renewable: bool = False
+    """The key is a login's: after a 401 another one may be had by a refresh."""
 
     def redacted(self, body: bytes) -> bytes:
         """What an upstream said, without this account's key: some repeat it when they refuse it."""

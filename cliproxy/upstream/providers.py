@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
-from urllib.parse import quote, unquote_to_bytes
 
 import attrs
-from hyperlink import EncodedURL
 from twisted.web.http_headers import Headers
 
 from cliproxy.formats.codec import Dialect
@@ -18,6 +15,7 @@ from cliproxy.upstream.accounts import Account
 from cliproxy.upstream.headers import HeaderLines, Line
 
 _JSON: Final = b"application/json"
+_EVENTS: Final = b"text/event-stream"
 _JSON_BODY: Final[Mapping[bytes, bytes]] = MappingProxyType({b"content-type": _JSON})
 
 
@@ -39,8 +37,23 @@ class Provider:
     they do as the vendor does."""
     required: Mapping[bytes, bytes] = _JSON_BODY
     """Headers without which the vendor refuses a request: sent where the client, a bare curl say, sent none."""
+    streams: frozenset[Operation] = frozenset()
+    """What is answered as a stream whatever the client wants, so that a stream must be accepted."""
     dialect: Dialect = attrs.field(factory=Dialect)
     """Of those that `dialect_at` does not know better."""
+
+
+CODEX_BACKEND: Final = Dialect(
+    backend="codex",
+    refuses=frozenset(
+        {
+            *("temperature", "top_p", "max_output_tokens", "max_completion_tokens", "response_format", "truncation"),
+            *("prompt_cache_retention", "prompt_cache_options", "prompt_cache_breakpoint", "context_management"),
+            *("user", "safety_identifier", "metadata", "store"),
+        }
+    ),
+)
+CODE_ASSIST: Final = Dialect(backend="code-assist", json_schema=False)
 
 
 PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
@@ -83,6 +96,30 @@ PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
             ),
             key_header=b"x-goog-api-key",
         ),
+        # Its base URL, `vertex.vertex_base_url`, names project and location; the key is an access token.
+        "vertex-project": Provider(
+            format="gemini",
+            paths=MappingProxyType(
+                {
+                    Operation.GENERATE: "publishers/google/models/{model}:generateContent",
+                    Operation.COUNT_TOKENS: "publishers/google/models/{model}:countTokens",
+                }
+            ),
+            stream_paths=MappingProxyType(
+                {Operation.GENERATE: "publishers/google/models/{model}:streamGenerateContent?alt=sse"},
+            ),
+        ),
+        "code-assist": Provider(
+            format="gemini",
+            paths=MappingProxyType(
+                {
+                    Operation.GENERATE: "v1internal:generateContent",
+                    Operation.COUNT_TOKENS: "v1internal:countTokens",
+                }
+            ),
+            stream_paths=MappingProxyType({Operation.GENERATE: "v1internal:streamGenerateContent?alt=sse"}),
+            dialect=CODE_ASSIST,
+        ),
         "openai": Provider(
             format="openai-responses",
             paths=MappingProxyType(
@@ -96,6 +133,12 @@ PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
         "codex": Provider(
             format="openai-responses",
             paths=MappingProxyType({Operation.GENERATE: "responses", Operation.COMPACT: "responses/compact"}),
+        ),
+        "codex-backend": Provider(
+            format="openai-responses",
+            paths=MappingProxyType({Operation.GENERATE: "responses", Operation.COMPACT: "responses/compact"}),
+            streams=frozenset({Operation.GENERATE}),
+            dialect=CODEX_BACKEND,
         ),
         "openai-responses": Provider(
             format="openai-responses",
@@ -135,10 +178,17 @@ def provider_at(kind: str, host: str) -> str:
     return _AT_HOSTS.get((kind, host), kind)
 
 
-def dialect_at(provider: str, host: str) -> Dialect:
-    """How a provider's upstream at a host differs from others of its format."""
+def dialect_at(provider: str, host: str, project: str = "") -> Dialect:
+    """How a provider's upstream at a host differs from others of its format. `project`: see `Dialect`."""
     row = PROVIDERS[provider]
-    return _DIALECTS.get((row.format, host), row.dialect)
+    dialect = _DIALECTS.get((row.format, host), row.dialect)
+    return attrs.evolve(dialect, project=project) if dialect.backend == "code-assist" else dialect
+
+
+CLAUDE_LOGIN_BETAS: Final = (b"oauth-2025-04-20",)
+"""Anthropic takes the token of a login only from requests that name it."""
+CODEX_ACCOUNT_HEADER: Final = b"chatgpt-account-id"
+"""Which of a ChatGPT login's accounts a request is for."""
 
 
 HOP_BY_HOP: Final = frozenset(
@@ -192,77 +242,14 @@ _NOT_RETURNED: Final = HOP_BY_HOP | {
     b"report-to",
 }
 _NOT_RETURNED_BEGINNINGS: Final = (b"proxy-", b"access-control-")
-_URI_LETTERS: Final = "!$&'()*+,-./:;=?@_~%"
-"""What may stand in a path or query (RFC 3986) beside letters and digits; % since the text is encoded already."""
-MAX_REMEMBERED_QUERY_BYTES: Final = 128
-"""Clients send the same few short queries over and over; a long one is a stranger's, and not worth the memory."""
 _REQUEST_IDS: Final = (b"x-request-id", b"request-id")
 """OpenAI's and Anthropic's; the first that is there names the request."""
 _GZIP: Final = frozenset({b"gzip", b"x-gzip"})
 
 
-class SettledURL(EncodedURL):
-    """A URL whose text is known.
-
-    treq asks for it with every request, and a plain URL then checks its host by IDNA's tables and joins its parts anew.
-    """
-
-    _text: str
-
-    def to_uri(self) -> SettledURL:
-        """It is one."""
-        return self
-
-    def to_text(self, with_password: bool = False) -> str:
-        """The text it was made of."""
-        return self._text
-
-    @classmethod
-    def settle(cls, base: EncodedURL, path: Sequence[str], query: bytes) -> SettledURL:
-        """The URL below `base`. What no URI may hold is percent-encoded, byte by byte; all else stays as it is."""
-        text = quote(base.child(*path).to_text(), safe=_URI_LETTERS + "[]")
-        if query:
-            text += "?" + quote(query, safe=_URI_LETTERS)
-        url = EncodedURL.from_text(text)
-        settled = cls(url.scheme, url.host, url.path, url.query, url.fragment, url.port, url.rooted, url.userinfo)
-        settled._text = text
-        return settled
-
-
-def url_for(
-    account: Account, operation: Operation, query: bytes = b"", *, model: str = "", stream: bool = False
-) -> SettledURL:
-    """Where an operation is asked of an account, with the client's query. Raises `KeyError` if it has no path there."""
-    provider = PROVIDERS[account.provider]
-    path = provider.stream_paths.get(operation) if stream else None
-    if path is None:
-        path = provider.paths[operation]
-    settle = _settle_remembered if len(query) <= MAX_REMEMBERED_QUERY_BYTES else _settle
-    return settle(account.base_url, path, model if "{model}" in path else "", query)
-
-
-def _settle(base: EncodedURL, path: str, model: str, query: bytes) -> SettledURL:
-    where, _, wanted = path.partition("?")
-    # Whatever the client calls its model, it is one segment: neither a slash nor a question mark leads elsewhere.
-    segments = where.replace("{model}", quote(model, safe="", errors="replace")).split("/")
-    return SettledURL.settle(base, segments, _with(query, wanted.encode()))
-
-
-_settle_remembered: Final = lru_cache(maxsize=256)(_settle)
-
-
-def _with(query: bytes, wanted: bytes) -> bytes:
-    """A query and what is wanted in it; Google takes its own parameters under `$name` too."""
-    if not wanted:
-        return query
-    name = wanted.partition(b"=")[0]
-    said = {unquote_to_bytes(part.partition(b"=")[0]) for part in query.split(b"&")}
-    if said & {name, b"$" + name}:
-        return query
-    return b"&".join(filter(None, (query, wanted)))
-
-
-def outgoing_headers(client: Sequence[Line], account: Account, user_agent: bytes) -> HeaderLines:
+def outgoing_headers(
+    client: Sequence[Line], account: Account, user_agent: bytes, operation: Operation = Operation.GENERATE
+) -> HeaderLines:
     """What is sent upstream: the client's end-to-end headers, the account's own over them, and its key.
 
     `user_agent` is ours, sent where the client named none. The body is known to be JSON; a Content-Type that says
@@ -271,6 +258,10 @@ def outgoing_headers(client: Sequence[Line], account: Account, user_agent: bytes
     provider = PROVIDERS[account.provider]
     named = _named_by_connection(client)
     own = _own_headers(account, provider)
+    if operation in provider.streams:
+        own.setdefault(b"accept", _EVENTS)
+    if account.betas:
+        own |= _with_betas(client, own, account.betas)
     forwarded = [
         line
         for line in client
@@ -287,22 +278,42 @@ def outgoing_headers(client: Sequence[Line], account: Account, user_agent: bytes
     return HeaderLines((*forwarded, *own.items()))
 
 
-def translated_headers(account: Account, user_agent: bytes, *, stream: bool) -> HeaderLines:
+def translated_headers(
+    account: Account, user_agent: bytes, *, stream: bool, operation: Operation = Operation.GENERATE
+) -> HeaderLines:
     """What is sent with a request that was translated: nothing of the client's, whose vendor's headers mean nothing to
     another vendor.
     """
     provider = PROVIDERS[account.provider]
     ours = {
         b"content-type": _JSON,
-        b"accept": b"text/event-stream" if stream else _JSON,
+        b"accept": _EVENTS if stream or operation in provider.streams else _JSON,
         b"user-agent": user_agent,
     }
-    return HeaderLines((ours | dict(provider.required) | _own_headers(account, provider)).items())
+    own = _own_headers(account, provider)
+    if account.betas:
+        own |= _with_betas((), own, account.betas)
+    return HeaderLines((ours | dict(provider.required) | own).items())
+
+
+def _with_betas(client: Sequence[Line], own: Mapping[bytes, bytes], betas: Sequence[bytes]) -> dict[bytes, bytes]:
+    """One `anthropic-beta` for all: what the client named, in its order, unless the account's owner says it otherwise;
+    behind that what is missing of `betas`. Nothing if the client's own lines name them all.
+    """
+    told = [own[_BETAS]] if _BETAS in own else [value for name, value in client if name == _BETAS]
+    named = [beta.strip() for value in told for beta in value.split(b",") if beta.strip()]
+    missing = [beta for beta in betas if beta not in named]
+    return {_BETAS: b",".join((*named, *missing))} if missing else {}
+
+
+_BETAS: Final = b"anthropic-beta"
 
 
 def _own_headers(account: Account, provider: Provider) -> dict[bytes, bytes]:
     """The account's headers, and its key unless they say it in their own way."""
-    own = {name.lower().encode("ascii"): value.encode() for name, value in account.headers.items()}
+    own = dict(account.required) | {
+        name.lower().encode("ascii"): value.encode() for name, value in account.headers.items()
+    }
     for name in _NOT_FOR_ACCOUNTS & own.keys():
         del own[name]
     key = account.key.reveal().encode()

@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import time
 
+import msgspec
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cliproxy.errors import BadRequest
-from cliproxy.formats.requests import MAX_MODEL_CHARACTERS, peek, read_object
-from cliproxy.formats.wire import Peek
+from cliproxy.formats.requests import MAX_MODEL_CHARACTERS, check_object, peek, read_object
+from cliproxy.formats.wire import ABSENT, Clues, Peek
 
 json = st.recursive(
     st.none()
@@ -40,6 +41,28 @@ def test_without_stream_it_is_no_stream() -> None:
 @pytest.mark.parametrize("stream", [b"false", b"null", b"1", b'"true"', b"[]"])
 def test_only_true_asks_for_a_stream(stream: bytes) -> None:
     assert peek(b'{"model":"m","stream":%b}' % stream) == Peek("m", False)
+
+
+CLUES = b'{"model":"m","metadata":{"user_id": "u" },"messages":[ {"role":"user"} ],"sessionId":7,"input":"\xc3\xa9"}'
+
+
+def test_what_may_tell_the_conversation_is_picked_out_unread() -> None:
+    clues = peek(CLUES).clues
+    assert bytes(clues.metadata) == b'{"user_id": "u" }'
+    assert bytes(clues.messages) == b'[ {"role":"user"} ]'
+    assert (bytes(clues.session_id_camel), bytes(clues.input)) == (b"7", b'"\xc3\xa9"')
+
+
+def test_of_a_body_without_a_model_the_same_is_picked_out() -> None:
+    assert bytes(check_object(CLUES).messages) == b'[ {"role":"user"} ]'
+
+
+def test_what_a_body_does_not_have_is_absent() -> None:
+    assert all(clue is ABSENT for clue in msgspec.structs.astuple(check_object(b'{"model":"m"}')))
+
+
+def test_a_body_that_only_the_slow_way_reads_tells_no_conversation() -> None:
+    assert peek(b'{"model":"m","stream":1,"messages":[]}').clues == Clues()
 
 
 def test_a_key_may_be_spelled_with_escapes() -> None:

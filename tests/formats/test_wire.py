@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from cliproxy.conversation.usage import Usage
 from cliproxy.formats import FORMATS, sse
 from cliproxy.formats.wire import SILENT_HEARTBEAT, Complaint, WireFormat
 
@@ -19,6 +20,20 @@ def test_a_format_stands_in_the_table_under_its_own_name(wire: WireFormat) -> No
 def test_a_heartbeat_is_an_empty_line_or_one_whole_event(wire: WireFormat) -> None:
     assert wire.heartbeat == SILENT_HEARTBEAT or list(sse.each(wire.heartbeat)) == [wire.heartbeat]
     assert wire.heartbeat == SILENT_HEARTBEAT or sse.EventSplitter().feed(wire.heartbeat) == wire.heartbeat
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"usage": [1]},
+        {"usage": "x", "choices": [{"usage": {}}]},
+        {"message": [], "response": "", "usageMetadata": -1.5},
+    ],
+)
+def test_what_tells_no_usage_leaves_it_as_it_was(wire: WireFormat, document: dict[str, object]) -> None:
+    known = Usage(1, 2, 3, 4, 5, 6, 7)
+    assert wire.usage_in(document, known) == known
 
 
 def test_an_error_event_is_one_whole_event(wire: WireFormat) -> None:

@@ -12,10 +12,12 @@ from twisted.python.failure import Failure
 from twisted.web.http import PotentialDataLoss
 from zope.interface.verify import verifyObject
 
+from cliproxy.conversation.usage import Usage
 from cliproxy.errors import Broken, TimedOut, Unavailable, UpstreamTrouble
 from cliproxy.formats.anthropic import ANTHROPIC
+from cliproxy.formats.openai_chat import OPENAI_CHAT
 from cliproxy.formats.wire import SILENT_HEARTBEAT
-from cliproxy.streaming.pump import LINGER_SECONDS, MAX_STALL_SECONDS, Phase
+from cliproxy.streaming.pump import LINGER_SECONDS, MAX_FIGURE, MAX_STALL_SECONDS, Phase
 from cliproxy.translate.readers import PassedBody
 from tests.support.ends import IDLE_SECONDS, Reply
 from tests.support.house import BLOCK, OVERLOADED, PING, START, STOP, WHOLE, delta, logged
@@ -433,3 +435,17 @@ def test_the_whole_stream_in_one_read_is_told_whole() -> None:
     assert reply.caller.ended
     assert reply.outcomes == [None]
     assert reply.end.timers == 0
+
+
+# -- what it took
+
+
+def test_a_reply_under_way_says_what_it_took_so_far() -> None:
+    assert Reply().deliver(WHOLE).flow().pump.usage == Usage(output=2)
+
+
+def test_a_figure_that_nobody_can_mean_is_bounded() -> None:
+    told = b'{"usage":{"prompt_tokens":%d,"completion_tokens":2}}' % 10**18
+    reply = Reply(PassedBody(may_be_empty=False, usage_in=OPENAI_CHAT.usage_in)).deliver(told)
+    reply.upstream.end()
+    assert reply.pump.usage == Usage(MAX_FIGURE, output=2)

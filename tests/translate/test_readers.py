@@ -1,15 +1,32 @@
 from __future__ import annotations
 
+from random import Random
+
 import attrs
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from cliproxy.conversation.usage import Usage
 from cliproxy.errors import Broken, Reported, TimedOut
+from cliproxy.formats import FORMATS
 from cliproxy.formats.anthropic import ANTHROPIC
+from cliproxy.formats.gemini import GEMINI
+from cliproxy.formats.openai_chat import OPENAI_CHAT
 from cliproxy.formats.openai_responses import OPENAI_RESPONSES
+from cliproxy.formats.replies import MAX_READ_BYTES
 from cliproxy.formats.sse import MAX_EVENT_BYTES
 from cliproxy.formats.wire import SILENT_HEARTBEAT, Document, Mark
 from cliproxy.translate.readers import ENOUGH_PROOF_BYTES, PassedBody, PassedStream, ReplyHead, passing
-from tests.support.streams import COMMENT, DELTA, ERROR, MESSAGE_START, MESSAGE_STOP, PING
+from tests.support.crossing import HELLO
+from tests.support.grammars.said import Tokens
+from tests.support.streams import COMMENT, DELTA, ERROR, MESSAGE_START, MESSAGE_STOP, PING, cut
+from tests.support.translating import TELLERS, WIRES
+
+START_WITH_USAGE = (
+    b'event: message_start\ndata: {"type":"message_start","message":{"model":"m","usage":'
+    b'{"input_tokens":9,"cache_read_input_tokens":70,"output_tokens":1}}}\n\n'
+)
 
 
 def stream(*fed: bytes) -> PassedStream:
@@ -203,6 +220,107 @@ def test_a_status_that_needs_no_body_may_have_none() -> None:
 def test_a_body_has_no_words_for_trouble_and_no_heartbeat() -> None:
     body = PassedBody(may_be_empty=False)
     assert (body.failed(Broken("It broke."), "req_1"), body.heartbeat) == (b"", b"")
+
+
+# -- what a reply took
+
+TOLD = Tokens(prompt=100, cached=60, completion=9, reasoning=4)
+TOOK = Usage(input=40, cache_read=60, output=5, reasoning=4)
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(WIRES),
+    st.randoms(use_true_random=False),
+    st.lists(st.integers(0, 5000), max_size=5),
+    st.booleans(),
+)
+def test_a_stream_says_what_it_took_however_it_is_split(
+    wire: str, chance: Random, places: list[int], commented: bool
+) -> None:
+    events = TELLERS[wire].events(attrs.evolve(HELLO, tokens=TOLD), chance)
+    found = PassedStream(FORMATS[wire])
+    for piece in cut((COMMENT if commented else b"").join(events), places):
+        found.feed(piece)
+    found.finish()
+    assert (found.usage, found.trouble) == (TOOK, None)
+
+
+def test_before_anything_is_told_a_stream_took_nothing() -> None:
+    assert stream(PING).usage == Usage()
+
+
+def test_a_stream_that_breaks_has_told_what_it_read() -> None:
+    found = stream(START_WITH_USAGE, DELTA, ERROR)
+    assert found.usage == Usage(9, cache_read=70, output=1)
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_a_failure_may_tell_what_it_took(split: bool) -> None:
+    found = PassedStream(OPENAI_RESPONSES)
+    failure = b'data: {"type":"response.failed","response":{"usage":{"input_tokens":7}}}\n\n'
+    for piece in [CREATED, failure] if split else [CREATED + failure]:
+        found.feed(piece)
+    assert found.usage == Usage(7)
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_of_figures_in_every_chunk_the_first_and_the_last_count(split: bool) -> None:
+    """What lies between is not looked at: there are hundreds, and each is of all so far."""
+    chunks = [
+        b'data: {"candidates":[{"content":{"parts":[{"text":"a"}]}%b}],"usageMetadata":{"promptTokenCount":%d}}\n\n'
+        % told
+        for told in ((b"", 7), (b"", 8), (b',"finishReason":"STOP"', 9))
+    ]
+    found = PassedStream(GEMINI)
+    for piece in chunks[:2] if split else [b"".join(chunks[:2])]:
+        found.feed(piece)
+    assert found.usage == Usage(7)
+    found.feed(chunks[2])
+    assert found.usage == Usage(9)
+
+
+@pytest.mark.parametrize("figures", [b"7", b"[]", b'{"prompt_tokens":"many"}', b'{"prompt_tokens":-1}', b"null"])
+def test_figures_that_are_none_break_nothing(figures: bytes) -> None:
+    found = PassedStream(OPENAI_CHAT)
+    told = (
+        b'data: {"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}],"usage":%b}\n\ndata: [DONE]\n\n' % figures
+    )
+    assert found.feed(told) == told
+    assert (found.usage, found.complete) == (Usage(), True)
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("places", [(), (1,), (40, 90)])
+def test_a_body_says_at_its_end_what_it_took(wire: str, places: tuple[int, ...]) -> None:
+    body = TELLERS[wire].whole(attrs.evolve(HELLO, tokens=TOLD))
+    found = passing(FORMATS[wire], ReplyHead(200, b"application/json", b""))
+    assert b"".join(found.feed(piece) for piece in cut(body, places)) == body
+    assert found.usage == Usage()
+    found.finish()
+    assert found.usage == TOOK
+
+
+def test_a_list_of_chunks_says_what_all_took() -> None:
+    found = passing(GEMINI, ReplyHead(200, b"application/json", b""))
+    found.feed(b'\n[{"usageMetadata":{"promptTokenCount":1}},{"usageMetadata":{"promptTokenCount":9}}]')
+    found.finish()
+    assert found.usage == Usage(9)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, b'{"usage":{"prompt_tokens":7}}'),
+        (200, b'x{"usage":{"prompt_tokens":7}}'),
+        (200, b'{"usage":{"prompt_tokens":7},"x":"%b"}' % (b"x" * MAX_READ_BYTES)),
+    ],
+    ids=["an error", "no JSON", "too large"],
+)
+def test_other_bodies_pass_without(status: int, body: bytes) -> None:
+    found = passing(OPENAI_CHAT, ReplyHead(status, b"application/json", b""))
+    assert found.feed(body[:1]) + found.feed(body[1:]) + found.finish() == body
+    assert (found.usage, found.complete) == (Usage(), True)
 
 
 # -- which reader

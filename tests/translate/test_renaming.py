@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cliproxy.conversation.usage import Usage
 from cliproxy.errors import Broken
 from cliproxy.formats import FORMATS
 from cliproxy.formats.anthropic import ANTHROPIC
@@ -207,6 +208,14 @@ def test_however_a_body_is_split_the_same_is_told(places: list[int]) -> None:
     reader = RenamedBody(GEMINI, "mine")
     told = b"".join(reader.feed(piece) for piece in cut(payload, places)) + reader.finish()
     assert told == payload.replace(b"theirs", b"mine")
+
+
+def test_a_body_says_what_it_took() -> None:
+    reader = RenamedBody(OPENAI_CHAT, "mine")
+    reader.feed(b'{"model":"theirs","usage":{"prompt_tokens":7}}')
+    assert reader.usage == Usage()
+    reader.finish()
+    assert reader.usage == Usage(7)
 
 
 # -- which reader

@@ -223,6 +223,50 @@ def test_a_reply_that_is_kept_is_not_told() -> None:
     assert kept.reply().choices[0].parts == (Text("Hi"),)
 
 
+# -- what a reply took
+
+
+def test_an_opening_says_what_was_read() -> None:
+    found = reply((Started("r1", "m", Usage(9, 70)), Opened(0, Text(""))))
+    found.feed(b"x")
+    assert found.usage == Usage(9, 70)
+
+
+def test_the_last_word_on_it_counts() -> None:
+    found = reply((Started("r1", "m", Usage(9, 70)), Used(Usage(9, 70, output=1))), ENDED)
+    found.feed(b"x")
+    found.feed(b"y")
+    assert found.usage == Usage(1, 0, 0, 0, 1)
+
+
+def test_a_reply_of_which_nobody_tells_took_nothing() -> None:
+    found = reply(OPENED, (Finished(Stop.END), Ended()))
+    found.feed(b"x")
+    found.feed(b"y")
+    assert found.usage == Usage()
+
+
+def test_a_reply_that_breaks_has_told_what_it_read() -> None:
+    found = reply((Started("r1", "m", Usage(9)), Opened(0, Text("")), Failed(500, "Alas")))
+    found.feed(b"x")
+    assert found.usage == Usage(9)
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=" to ".join)
+@pytest.mark.parametrize("stream", [True, False])
+def test_what_the_upstream_said_is_known_whatever_the_client_is_told(pair: tuple[str, str], stream: bool) -> None:
+    upstream, client = pair
+    found = reader(upstream, client, stream=stream)
+    for piece in events_of(upstream):
+        found.feed(piece)
+    found.finish()
+    assert found.usage == Usage(input=7, output=2)
+
+
+def test_a_short_body_took_nothing() -> None:
+    assert RewordedBody(bytes.upper).usage == Usage()
+
+
 # -- what an upstream sends
 
 

@@ -17,14 +17,17 @@ from cliproxy.conversation.request import Reasoning
 from cliproxy.conversation.usage import Usage
 from cliproxy.errors import BadRequest
 from cliproxy.formats import FORMATS
+from cliproxy.formats.codec import Dialect
 from cliproxy.formats.wire import Operation
 from cliproxy.translate.envelopes import MARK
 from cliproxy.translate.readers import PassedBody, PassedStream, ReplyHead
 from cliproxy.translate.renaming import RenamedBody
+from cliproxy.translate.rework import ReworkedReply
 from cliproxy.translate.translated import RewordedBody, TranslatedReply
 from cliproxy.translate.translation import MAX_TIMES, Asked, Prepared, Rules, Translation
+from cliproxy.upstream.providers import PROVIDERS
 from tests.support.crossing import body_of, events_of
-from tests.support.translating import GRAMMARS, MODEL, PAIRS, WIRES, rules, upstream_of
+from tests.support.translating import GRAMMARS, MODEL, PAIRS, WIRES, asking, rules, upstream_of
 
 HIGH: Final = Reasoning("on", "high")
 JSON: Final = ReplyHead(200, b"application/json", b"")
@@ -355,3 +358,118 @@ def test_a_gemini_client_is_asked_by_its_url_whether_it_streams() -> None:
     for stream, array in ((True, False), (False, True), (False, False)):
         body = sent(prepared(translation("gemini", stream=stream, array=array), "openai-chat"))
         assert bool(body.get("stream")) is (stream or array)
+
+
+# -- vendors' own backends
+
+CODEX: Final = PROVIDERS["codex-backend"].dialect
+CODE_ASSIST: Final = attrs.evolve(PROVIDERS["code-assist"].dialect, project="p-1")
+CODEX_RULES: Final = {
+    "stream": True,
+    "store": False,
+    "include": ["reasoning.encrypted_content"],
+    "instructions": "",
+}
+
+
+@every_wire
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_backends_rules_are_kept_whoever_asks(wire: str, stream: bool) -> None:
+    found = sent(prepared(translation(wire, stream=stream), "openai-responses", dialect=CODEX))
+    assert CODEX_RULES.items() <= found.items()
+
+
+@every_wire
+def test_an_envelope_is_closed_around_every_request(wire: str) -> None:
+    found = sent(prepared(translation(wire), "gemini", dialect=CODE_ASSIST))
+    assert found.keys() == {"model", "project", "request"}
+
+
+@every_wire
+def test_configured_rules_come_behind_those_of_a_backend(wire: str) -> None:
+    found = translation(wire, under=attrs.evolve(rules(), payload=OVERRIDE))
+    assert sent(prepared(found, "openai-responses", dialect=CODEX))["temperature"] == 0.25
+
+
+@pytest.mark.parametrize("wire", ["anthropic", "gemini"])
+def test_configured_rules_are_for_what_is_in_an_envelope(wire: str) -> None:
+    found = translation(wire, under=attrs.evolve(rules(), payload=OVERRIDE))
+    assert sent(prepared(found, "gemini", dialect=CODE_ASSIST))["request"]["temperature"] == 0.25
+
+
+def test_a_suffix_is_bound_by_a_backends_rules() -> None:
+    found = translation("openai-responses", reasoning=Reasoning("off"))
+    assert sent(prepared(found, "openai-responses", dialect=CODEX))["reasoning"]["effort"] == "low"
+
+
+@pytest.mark.parametrize(
+    ("stream", "operation", "standing"),
+    [
+        (True, Operation.GENERATE, (True, False)),
+        (False, Operation.GENERATE, (True, True)),
+        (False, Operation.COMPACT, (False, False)),
+    ],
+)
+def test_what_becomes_of_a_reply_of_a_backend_is_known_beforehand(
+    stream: bool, operation: Operation, standing: tuple[bool, bool]
+) -> None:
+    found = translation("openai-responses", stream=stream, operation=operation)
+    ready = prepared(found, "openai-responses", dialect=CODEX)
+    assert (ready.reworked, ready.collected) == standing
+
+
+def test_the_length_of_a_reply_is_the_upstreams_where_nothing_is_made_over() -> None:
+    ready = prepared(translation("openai-responses"), "openai-responses")
+    assert (ready.reworked, ready.collected) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "wire", "head", "kind"),
+    [
+        (CODEX, "openai-responses", STREAM, ReworkedReply),
+        (CODEX, "openai-responses", JSON, PassedBody),
+        (CODEX, "openai-responses", attrs.evolve(STREAM, status=400), PassedBody),
+        (CODE_ASSIST, "gemini", STREAM, ReworkedReply),
+        (CODE_ASSIST, "gemini", JSON, ReworkedReply),
+        (CODE_ASSIST, "gemini", attrs.evolve(JSON, status=400), PassedBody),
+    ],
+)
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_backends_success_is_made_over(
+    dialect: Dialect, wire: str, head: ReplyHead, kind: type[object], stream: bool
+) -> None:
+    found = translation(wire, stream=stream)
+    there = attrs.evolve(upstream_of(wire), dialect=dialect)
+    assert type(found.reader(there, found.prepare(there), head)) is kind
+
+
+def test_a_body_that_is_made_of_a_stream_says_what_it_took() -> None:
+    found = translation("openai-responses")
+    there = attrs.evolve(upstream_of("openai-responses"), dialect=CODEX)
+    reader = found.reader(there, found.prepare(there), STREAM)
+    told = b"".join(reader.feed(event) for event in events_of("openai-responses"))
+    assert GRAMMARS["openai-responses"].read(told).answers[0].joined("text") == "Hello"
+    assert (reader.complete, reader.usage.output) == (True, 2)
+
+
+def test_a_name_that_cannot_be_changed_in_place_is_translated_there_and_back() -> None:
+    name = "look_" * 20
+    found = translation("openai-responses", asking("openai-responses", [name], stream=False))
+    ready = prepared(found, "openai-responses", dialect=CODEX)
+    assert ready.request is not None
+    assert len(sent(ready)["tools"][0]["name"]) <= 64
+
+
+def test_no_other_upstream_minds_such_a_name() -> None:
+    body = asking("openai-responses", ["look_" * 20], stream=False)
+    assert prepared(translation("openai-responses", body), "openai-responses").request is None
+
+
+@pytest.mark.parametrize("depth", [500, 5000, 100_000])
+def test_a_body_of_any_depth_is_sent_to_a_backend_or_refused(depth: int) -> None:
+    body = b'{"model":"%b","input":[],"odd":%b1%b}' % (MODEL.encode(), b"[" * depth, b"]" * depth)
+    try:
+        told = prepared(translation("openai-responses", body), "openai-responses", dialect=CODEX).body
+    except BadRequest:
+        return
+    assert b'"stream":true' in told

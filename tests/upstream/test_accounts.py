@@ -18,6 +18,7 @@ def test_an_account_prints_neither_its_key_nor_its_headers_nor_its_proxys_passwo
         key=Secret("sk-ant-0123456789abcdef"),
         bearer=False,
         headers={"X-Token": "token-0123456789abcdef"},
+        required={b"chatgpt-account-id": b"account-0123456789abcdef"},
         way=Proxy("http", "proxy.example", 3128, Secret("somebody-at-home"), Secret("password-0123456789")),
     )
     shown = repr(account)
@@ -44,3 +45,8 @@ def test_an_account_s_dialect_is_the_plainest_unless_told_otherwise() -> None:
 def test_a_key_so_short_that_it_may_stand_there_by_chance_is_left() -> None:
     account = Account("claude:1", "claude", EncodedURL.from_text("https://api.example"), Secret("k"), True)
     assert account.redacted(b"a bad key") == b"a bad key"
+
+
+def test_an_account_is_no_logins_unless_told_otherwise() -> None:
+    account = Account("claude:1", "claude", EncodedURL.from_text("https://api.example"), Secret("k"), True)
+    assert (account.renewable, account.betas, dict(account.required)) == (False, (), {})

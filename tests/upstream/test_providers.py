@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import attrs
 import pytest
 from hyperlink import EncodedURL
-from hypothesis import given
-from hypothesis import strategies as st
 from twisted.web.http_headers import Headers
 
 from cliproxy.formats.codec import Dialect
@@ -16,16 +15,17 @@ from cliproxy.secret import Secret
 from cliproxy.upstream.accounts import Account
 from cliproxy.upstream.headers import HeaderLines, Line
 from cliproxy.upstream.providers import (
+    CLAUDE_LOGIN_BETAS,
+    CODEX_ACCOUNT_HEADER,
     PROVIDERS,
-    SettledURL,
     dialect_at,
     outgoing_headers,
     provider_at,
     returned_headers,
     translated_headers,
     translated_returned_headers,
-    url_for,
 )
+from cliproxy.upstream.urls import url_for
 
 KEY = "sk-ant-0123456789abcdef"
 USER_AGENT = b"cliproxy/1"
@@ -57,6 +57,9 @@ GENERATE, COUNT, COMPACT = Operation.GENERATE, Operation.COUNT_TOKENS, Operation
 GOOGLE = "https://generativelanguage.googleapis.com"
 VERTEX = "https://aiplatform.googleapis.com"
 OPENAI = "https://api.openai.com/v1"
+PROJECT = "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1"
+CODE_ASSIST_HOST = "https://cloudcode-pa.googleapis.com"
+CHATGPT = "https://chatgpt.com/backend-api/codex"
 
 DOCUMENTED = [
     ("claude", "https://api.anthropic.com", GENERATE, False, "https://api.anthropic.com/v1/messages"),
@@ -68,6 +71,21 @@ DOCUMENTED = [
     ("vertex", VERTEX, GENERATE, False, f"{VERTEX}/v1/publishers/google/models/m-1:generateContent"),
     ("vertex", VERTEX, GENERATE, True, f"{VERTEX}/v1/publishers/google/models/m-1:streamGenerateContent?alt=sse"),
     ("vertex", VERTEX, COUNT, False, f"{VERTEX}/v1/publishers/google/models/m-1:countTokens"),
+    ("vertex-project", PROJECT, GENERATE, False, f"{PROJECT}/publishers/google/models/m-1:generateContent"),
+    (
+        "vertex-project",
+        PROJECT,
+        GENERATE,
+        True,
+        f"{PROJECT}/publishers/google/models/m-1:streamGenerateContent?alt=sse",
+    ),
+    ("vertex-project", PROJECT, COUNT, False, f"{PROJECT}/publishers/google/models/m-1:countTokens"),
+    ("code-assist", CODE_ASSIST_HOST, GENERATE, False, f"{CODE_ASSIST_HOST}/v1internal:generateContent"),
+    ("code-assist", CODE_ASSIST_HOST, GENERATE, True, f"{CODE_ASSIST_HOST}/v1internal:streamGenerateContent?alt=sse"),
+    ("code-assist", CODE_ASSIST_HOST, COUNT, False, f"{CODE_ASSIST_HOST}/v1internal:countTokens"),
+    ("codex-backend", CHATGPT, GENERATE, False, f"{CHATGPT}/responses"),
+    ("codex-backend", CHATGPT, GENERATE, True, f"{CHATGPT}/responses"),
+    ("codex-backend", CHATGPT, COMPACT, False, f"{CHATGPT}/responses/compact"),
     ("openai", OPENAI, GENERATE, False, f"{OPENAI}/responses"),
     ("openai", OPENAI, GENERATE, True, f"{OPENAI}/responses"),
     ("openai", OPENAI, COUNT, False, f"{OPENAI}/responses/input_tokens"),
@@ -99,6 +117,9 @@ def test_no_provider_has_a_path_that_is_not_documented() -> None:
         ("claude", "anthropic"),
         ("gemini", "gemini"),
         ("vertex", "gemini"),
+        ("vertex-project", "gemini"),
+        ("code-assist", "gemini"),
+        ("codex-backend", "openai-responses"),
         ("openai", "openai-responses"),
         ("codex", "openai-responses"),
         ("openai-responses", "openai-responses"),
@@ -162,157 +183,18 @@ def test_a_host_has_its_dialect_of_a_format(provider: str, host: str, dialect: D
     assert dialect_at(provider, host) == dialect
 
 
-# -- the URL ------------------------------------------------------------------------------------------------------
+def test_code_assist_is_asked_for_a_project() -> None:
+    assert dialect_at("code-assist", "cloudcode-pa.googleapis.com", "p-1").project == "p-1"
 
 
-@pytest.mark.parametrize(
-    ("base_url", "url"),
-    [
-        ("https://api.example", "https://api.example/v1/messages"),
-        ("https://api.example/", "https://api.example/v1/messages"),
-        ("https://api.example/a/b", "https://api.example/a/b/v1/messages"),
-        ("https://api.example/a/b/", "https://api.example/a/b/v1/messages"),
-        ("https://api.example/a%2Fb/%e9", "https://api.example/a%2Fb/%e9/v1/messages"),
-        ("https://api.example:8443", "https://api.example:8443/v1/messages"),
-        ("http://api.example:80", "http://api.example/v1/messages"),
-        ("http://127.0.0.1:9", "http://127.0.0.1:9/v1/messages"),
-        ("http://[::1]:9", "http://[::1]:9/v1/messages"),
-        ("http://a_b:9", "http://a_b:9/v1/messages"),
-        ('http://api.example/"<', "http://api.example/%22%3C/v1/messages"),
-    ],
-)
-def test_an_operation_is_below_the_base_url(base_url: str, url: str) -> None:
-    assert url_for(account(base_url), Operation.GENERATE, b"").to_text() == url
+@pytest.mark.parametrize("provider", [name for name in PROVIDERS if name != "code-assist"])
+def test_nobody_else_is(provider: str) -> None:
+    assert dialect_at(provider, "h.example", "p-1") == dialect_at(provider, "h.example")
 
 
-def test_each_operation_has_its_path() -> None:
-    assert url_for(account(), Operation.COUNT_TOKENS, b"").path == ("v1", "messages", "count_tokens")
-
-
-@pytest.mark.parametrize(
-    ("query", "text"),
-    [
-        (b"beta=true", "beta=true"),
-        (b"a=1&a=2&&b", "a=1&a=2&&b"),
-        (b"a=b?c=d", "a=b?c=d"),
-        (b"?", "?"),
-        (b"=", "="),
-        (b"a;b=c+d", "a;b=c+d"),
-        (b"a=%zz&b=%2", "a=%zz&b=%2"),
-        (b"%26=%3D%23%0d%0A", "%26=%3D%23%0d%0A"),
-        (b"a=\xe9", "a=%E9"),
-        (b"a=\xc3\xa9", "a=%C3%A9"),
-        (b"a=#b", "a=%23b"),
-        (b"a=\r\nX: y\x00\x7f ", "a=%0D%0AX:%20y%00%7F%20"),
-        (b'"<>[]{}|\\^`', "%22%3C%3E%5B%5D%7B%7D%7C%5C%5E%60"),
-    ],
-)
-def test_the_clients_query_goes_along_letter_by_letter(query: bytes, text: str) -> None:
-    assert url_for(account(), Operation.GENERATE, query).to_text() == f"https://api.example/v1/messages?{text}"
-
-
-@given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="#"), min_size=1, max_size=200))
-def test_a_query_of_printable_letters_is_what_hyperlink_makes_of_it(query: str) -> None:
-    ours = url_for(account(), Operation.GENERATE, query.encode())
-    theirs = EncodedURL.from_text(f"https://api.example/v1/messages?{query}").to_uri()
-    assert ours.to_text() == theirs.to_text()
-    assert ours.to_uri() is ours
-
-
-@given(st.binary(min_size=1, max_size=300))
-def test_no_query_leaves_the_request_line(query: bytes) -> None:
-    text = url_for(account(), Operation.GENERATE, query).to_text()
-    assert text.isascii()
-    assert text.isprintable()
-    assert not {" ", "#"} & set(text)
-
-
-@pytest.mark.parametrize("provider", ["gemini", "vertex"])
-@pytest.mark.parametrize(
-    ("model", "segment"),
-    [
-        ("gemini-3.8-flash", "gemini-3.8-flash"),
-        ("a/b", "a%2Fb"),
-        ("../../v1/files", "..%2F..%2Fv1%2Ffiles"),
-        ("..", ".."),
-        ("a?b=c#d", "a%3Fb%3Dc%23d"),
-        ("a:b", "a%3Ab"),
-        ("a b%20", "a%20b%2520"),
-        ("{model}", "%7Bmodel%7D"),
-        ("é\r\n", "%C3%A9%0D%0A"),
-        ("\ud800", "%3F"),
-    ],
-)
-def test_a_model_is_one_segment_of_the_path(provider: str, model: str, segment: str) -> None:
-    text = url_for(account("http://h", provider=provider), GENERATE, b"", model=model).to_text()
-    assert text.rpartition("/")[2] == f"{segment}:generateContent"
-
-
-@given(st.text(max_size=40), st.booleans())
-def test_no_model_leads_elsewhere(model: str, stream: bool) -> None:
-    url = url_for(account("http://h/base", provider="gemini"), GENERATE, b"", model=model, stream=stream)
-    assert url.path[:3] == ("base", "v1beta", "models")
-    assert len(url.path) == 4
-    assert url.query == ((("alt", "sse"),) if stream else ())
-
-
-@pytest.mark.parametrize(
-    ("query", "asked"),
-    [
-        (b"", "alt=sse"),
-        (b"alt=sse", "alt=sse"),
-        (b"alt=json", "alt=json"),
-        (b"%61lt=json", "%61lt=json"),
-        (b"a=1&alt", "a=1&alt"),
-        (b"$alt=sse", "$alt=sse"),
-        (b"%24alt=sse", "%24alt=sse"),
-        (b"a=1", "a=1&alt=sse"),
-        (b"salt=1&b=alt=2", "salt=1&b=alt=2&alt=sse"),
-    ],
-)
-def test_events_are_asked_for_unless_the_client_says_how(query: bytes, asked: str) -> None:
-    url = url_for(account(provider="gemini"), GENERATE, query, model="m", stream=True)
-    assert url.to_text() == f"https://api.example/v1beta/models/m:streamGenerateContent?{asked}"
-
-
-def test_without_a_stream_no_events_are_asked_for() -> None:
-    url = url_for(account(provider="gemini"), GENERATE, b"a=1", model="m")
-    assert url.to_text() == "https://api.example/v1beta/models/m:generateContent?a=1"
-
-
-def test_a_counter_of_tokens_does_not_stream() -> None:
-    url = url_for(account(provider="gemini"), COUNT, b"", model="m", stream=True)
-    assert url.to_text() == "https://api.example/v1beta/models/m:countTokens"
-
-
-def test_urls_are_remembered_one_by_one() -> None:
-    def texts() -> list[str]:
-        return [
-            url_for(account(provider=provider), operation, query, model=model, stream=stream).to_text()
-            for provider in ("gemini", "vertex")
-            for operation in (GENERATE, COUNT)
-            for query in (b"", b"a=1")
-            for model in ("m", "n")
-            for stream in (False, True)
-        ]
-
-    first = texts()
-    assert texts() == first
-    assert len(set(first)) == 2 * (4 * 2 + 4)  # counting is the same, streamed or not
-
-
-def test_a_url_whose_path_names_no_model_is_the_same_for_all() -> None:
-    def of(model: str) -> SettledURL:
-        return url_for(account(), GENERATE, b"", model=model)
-
-    assert of("a") is of("b")
-
-
-def test_accounts_that_differ_in_nothing_but_their_url_do_not_share_it() -> None:
-    urls = {
-        url_for(account(base), Operation.GENERATE, b"a").host for base in ("https://a.example", "https://b.example")
-    }
-    assert urls == {"a.example", "b.example"}
+@pytest.mark.parametrize(("provider", "backend"), [("codex-backend", "codex"), ("code-assist", "code-assist")])
+def test_a_vendors_own_backend_is_one_wherever_it_stands(provider: str, backend: str) -> None:
+    assert dialect_at(provider, "gateway.example").backend == backend
 
 
 # -- headers out --------------------------------------------------------------------------------------------------
@@ -622,3 +504,104 @@ def test_nothing_else_of_another_vendor_s_answer_is_shown(line: Line) -> None:
 def test_an_answer_with_two_request_ids_is_named_by_one() -> None:
     upstream = HeaderLines(((b"request-id", b"b"), (b"x-request-id", b"a"), (b"x-request-id", b"c")))
     assert translated_returned_headers(upstream) == [(b"x-upstream-request-id", b"a")]
+
+
+# -- logins -------------------------------------------------------------------------------------------------------
+
+BETA = b"oauth-2025-04-20"
+
+
+def claude_login(**headers: str) -> Account:
+    return attrs.evolve(account(bearer=True, headers=headers), betas=CLAUDE_LOGIN_BETAS)
+
+
+def values(lines: HeaderLines, name: bytes) -> list[bytes]:
+    return [value for own, value in lines.lines if own == name]
+
+
+@pytest.mark.parametrize(
+    ("client", "told"),
+    [
+        ((), [BETA]),
+        ((b"a",), [b"a," + BETA]),
+        ((b"b, a",), [b"b,a," + BETA]),
+        ((b"a", b"b"), [b"a,b," + BETA]),
+        ((b"",), [BETA]),
+        ((b"a, " + BETA + b" ,b",), [b"a, " + BETA + b" ,b"]),
+        ((b"a", BETA), [b"a", BETA]),
+    ],
+)
+def test_a_claude_login_names_its_beta_behind_the_clients(client: tuple[bytes, ...], told: list[bytes]) -> None:
+    lines = [(b"anthropic-beta", value) for value in client]
+    assert values(outgoing_headers(lines, claude_login(), USER_AGENT), b"anthropic-beta") == told
+
+
+def test_an_owners_betas_stand_above_the_clients() -> None:
+    owned = claude_login(**{"Anthropic-Beta": "c"})
+    sent_lines = outgoing_headers([(b"anthropic-beta", b"a")], owned, USER_AGENT)
+    assert values(sent_lines, b"anthropic-beta") == [b"c," + BETA]
+
+
+@pytest.mark.parametrize(("headers", "told"), [({}, BETA), ({"Anthropic-Beta": "c"}, b"c," + BETA)])
+def test_a_translated_request_names_the_beta_too(headers: Mapping[str, str], told: bytes) -> None:
+    lines = translated_headers(claude_login(**headers), USER_AGENT, stream=True)
+    assert values(lines, b"anthropic-beta") == [told]
+
+
+def test_a_key_names_no_beta() -> None:
+    assert values(outgoing_headers((), account(), USER_AGENT), b"anthropic-beta") == []
+
+
+def test_a_claude_login_is_a_bearer_token_with_the_version_that_the_vendor_requires() -> None:
+    lines = outgoing_headers((), claude_login(), USER_AGENT)
+    assert values(lines, b"authorization") == [b"Bearer " + KEY.encode()]
+    assert values(lines, b"anthropic-version") == [b"2023-06-01"]
+    assert values(lines, b"x-api-key") == []
+
+
+def codex_login(**headers: str) -> Account:
+    required = {CODEX_ACCOUNT_HEADER: b"account-1"}
+    return attrs.evolve(account(provider="codex-backend", bearer=True, headers=headers), required=required)
+
+
+def test_an_accounts_protocol_is_its_own_and_not_the_clients() -> None:
+    lines = outgoing_headers([(CODEX_ACCOUNT_HEADER, b"another")], codex_login(), USER_AGENT)
+    assert values(lines, CODEX_ACCOUNT_HEADER) == [b"account-1"]
+
+
+def test_an_accounts_protocol_goes_with_a_translated_request_too() -> None:
+    lines = translated_headers(codex_login(), USER_AGENT, stream=True)
+    assert values(lines, CODEX_ACCOUNT_HEADER) == [b"account-1"]
+
+
+def test_what_an_owner_wrote_stands_above_the_protocol() -> None:
+    lines = outgoing_headers((), codex_login(**{"ChatGPT-Account-Id": "account-2"}), USER_AGENT)
+    assert values(lines, CODEX_ACCOUNT_HEADER) == [b"account-2"]
+
+
+def test_where_streams_are_all_there_is_they_are_accepted() -> None:
+    lines = outgoing_headers([(b"accept", b"application/json")], codex_login(), USER_AGENT)
+    assert values(lines, b"accept") == [b"text/event-stream"]
+
+
+def test_where_streams_are_all_there_is_a_translated_request_accepts_them() -> None:
+    assert values(translated_headers(codex_login(), USER_AGENT, stream=False), b"accept") == [b"text/event-stream"]
+
+
+def test_a_conversation_is_compacted_into_what_the_client_accepts() -> None:
+    lines = outgoing_headers([(b"accept", b"application/json")], codex_login(), USER_AGENT, Operation.COMPACT)
+    assert values(lines, b"accept") == [b"application/json"]
+
+
+def test_the_headers_of_a_clients_session_are_the_clients_own() -> None:
+    client = [(b"originator", b"a_client"), (b"session-id", b"s"), (b"user-agent", b"a-client/1")]
+    told = outgoing_headers(client, codex_login(), USER_AGENT).lines
+    assert [line for line in told if line in client] == client
+
+
+@pytest.mark.parametrize("provider", ["codex-backend", "code-assist", "vertex-project", "claude"])
+def test_no_header_is_made_up_of_a_client_that_is_not_there(provider: str) -> None:
+    lines = outgoing_headers((), attrs.evolve(codex_login(), provider=provider, required={}), USER_AGENT).lines
+    known = {b"authorization", b"accept", b"content-type", b"anthropic-version", b"user-agent"}
+    assert {name for name, _ in lines} <= known
+    assert (b"user-agent", USER_AGENT) in lines

@@ -41,8 +41,8 @@ from cliproxy.upstream.agent import PooledAgent
 from cliproxy.upstream.answers import Garbage
 from cliproxy.upstream.endpoints import connector
 from cliproxy.upstream.headers import HeaderLines
-from cliproxy.upstream.providers import SettledURL, url_for
 from cliproxy.upstream.transport import Answer, Outgoing, Transport
+from cliproxy.upstream.urls import SettledURL, url_for
 from tests.support.upstream import LAST_CHUNK, OK, STREAM, Dialler, Names, Peer, Receiver, chunk, error_in
 
 KEY = b"sk-ant-0123456789abcdef"

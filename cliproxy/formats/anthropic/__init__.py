@@ -23,7 +23,7 @@ from cliproxy.formats.anthropic.errors import (
 from cliproxy.formats.anthropic.fields import NAME
 from cliproxy.formats.anthropic.marks import mark
 from cliproxy.formats.anthropic.support import SAYS, SUPPORT
-from cliproxy.formats.anthropic.usage import decode_count, encode_count
+from cliproxy.formats.anthropic.usage import decode_count, encode_count, usage_in
 from cliproxy.formats.codec import Codec
 from cliproxy.formats.requests import peek
 from cliproxy.formats.wire import WireFormat
@@ -33,6 +33,7 @@ ANTHROPIC: Final = WireFormat(
     peek=peek,
     mark=mark,
     trouble=trouble,
+    usage_in=usage_in,
     error_message=error_message,
     error_body=error_body,
     error_event=error_event,

@@ -11,6 +11,7 @@ _MARKS: Final = MappingProxyType(
     {
         "message_start": Mark.OPENING,
         "ping": Mark.OPENING,
+        "message_delta": Mark.SUMMARY,
         "message_stop": Mark.LAST,
         "error": Mark.FAILED,
     }

@@ -38,6 +38,13 @@ def read_usage(figures: Document) -> Usage:
     )
 
 
+def usage_in(document: Document, known: Usage) -> Usage:
+    """Of `message_start`, of `message_delta`, or of a whole message."""
+    message = document.get("message")
+    figures = (message if isinstance(message, Mapping) else document).get("usage")
+    return read_usage(merged(write_usage(known), figures)) if isinstance(figures, Mapping) else known
+
+
 def write_usage(usage: Usage) -> dict[str, Json]:
     """The object of a whole message, and of the last `message_delta`."""
     figures: dict[str, Json] = {

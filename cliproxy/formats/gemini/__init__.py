@@ -13,6 +13,7 @@ from cliproxy.formats.gemini.encode_request import LIMITS, encode_request
 from cliproxy.formats.gemini.errors import error_body, error_event, error_message, trouble
 from cliproxy.formats.gemini.following import decode_count, encode_count, mark
 from cliproxy.formats.gemini.support import SAYS, SUPPORT
+from cliproxy.formats.gemini.usage import usage_in
 from cliproxy.formats.gemini.words import FORMAT
 from cliproxy.formats.requests import peek
 from cliproxy.formats.wire import SILENT_HEARTBEAT, WireFormat
@@ -22,6 +23,7 @@ GEMINI: Final = WireFormat(
     peek=peek,
     mark=mark,
     trouble=trouble,
+    usage_in=usage_in,
     error_message=error_message,
     error_body=error_body,
     error_event=error_event,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cliproxy.conversation.parts import Json
 from cliproxy.conversation.usage import Usage
 from cliproxy.formats.gemini.fields import field, whole_number
@@ -19,6 +21,12 @@ def read_usage(metadata: Document, searches: int = 0) -> Usage:
         reasoning=_count(metadata, "thoughtsTokenCount"),
         searches=searches,
     )
+
+
+def usage_in(document: Document, known: Usage) -> Usage:
+    """Of a chunk, or of a whole answer: each chunk's figures are of all so far."""
+    metadata = field(document, "usageMetadata")
+    return read_usage(metadata) if isinstance(metadata, Mapping) else known
 
 
 def written_usage(usage: Usage) -> dict[str, Json]:

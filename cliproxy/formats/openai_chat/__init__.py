@@ -17,6 +17,7 @@ from cliproxy.formats.openai_chat.encode_request import LIMITS, encode_request
 from cliproxy.formats.openai_chat.errors import error_body, error_event, error_message, trouble
 from cliproxy.formats.openai_chat.marks import mark
 from cliproxy.formats.openai_chat.support import SAYS, SUPPORT
+from cliproxy.formats.openai_chat.usage import usage_in
 from cliproxy.formats.requests import peek
 from cliproxy.formats.wire import SILENT_HEARTBEAT, Document, WireFormat
 
@@ -25,6 +26,7 @@ OPENAI_CHAT: Final = WireFormat(
     peek=peek,
     mark=mark,
     trouble=trouble,
+    usage_in=usage_in,
     error_message=error_message,
     error_body=error_body,
     error_event=error_event,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from cliproxy.conversation.parts import Json
 from cliproxy.conversation.usage import Usage
+from cliproxy.formats.wire import Document
 
 
 def decode_usage(value: object) -> Usage | None:
@@ -32,6 +33,16 @@ def decode_usage(value: object) -> Usage | None:
         output=completion if apart else max(0, completion - reasoning),
         reasoning=reasoning,
     )
+
+
+def usage_in(document: Document, known: Usage) -> Usage:
+    """Of a chunk, or of a whole completion. Kimi tells it in the choice that ends."""
+    usage = decode_usage(document.get("usage"))
+    choices = document.get("choices")
+    for choice in choices if usage is None and isinstance(choices, list) else ():
+        if isinstance(choice, Mapping):
+            usage = decode_usage(choice.get("usage")) or usage
+    return known if usage is None else usage
 
 
 def encode_usage(usage: Usage) -> dict[str, Json]:

@@ -12,6 +12,7 @@ from cliproxy.conversation.request import Request
 from cliproxy.formats.codec import Codec, ReplyDecoder, Target
 from cliproxy.formats.openai_chat.encode_request import LIMITS
 from cliproxy.formats.openai_chat.errors import error_body, error_event, error_message, is_error, trouble
+from cliproxy.formats.openai_chat.usage import usage_in
 from cliproxy.formats.openai_completions.decode_request import NAME, decode_request
 from cliproxy.formats.openai_completions.encode_reply import CompletionEncoder, encode_reply
 from cliproxy.formats.openai_completions.support import SAYS, SUPPORT
@@ -35,6 +36,7 @@ OPENAI_COMPLETIONS: Final = WireFormat(
     peek=peek,
     mark=mark,
     trouble=trouble,
+    usage_in=usage_in,
     error_message=error_message,
     error_body=error_body,
     error_event=error_event,

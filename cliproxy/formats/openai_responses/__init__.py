@@ -16,7 +16,7 @@ from cliproxy.formats.openai_responses.encode_request import LIMITS, encode_requ
 from cliproxy.formats.openai_responses.errors import error_body, error_event, error_message, reply_id, trouble
 from cliproxy.formats.openai_responses.marks import mark
 from cliproxy.formats.openai_responses.support import SAYS, SUPPORT
-from cliproxy.formats.openai_responses.usage import read_count, write_count
+from cliproxy.formats.openai_responses.usage import read_count, usage_in, write_count
 from cliproxy.formats.openai_responses.words import NAME
 from cliproxy.formats.requests import peek
 from cliproxy.formats.wire import SILENT_HEARTBEAT, WireFormat
@@ -26,6 +26,7 @@ OPENAI_RESPONSES: Final = WireFormat(
     peek=peek,
     mark=mark,
     trouble=trouble,
+    usage_in=usage_in,
     error_message=error_message,
     error_body=error_body,
     error_event=error_event,

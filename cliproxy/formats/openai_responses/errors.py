@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
@@ -84,6 +85,9 @@ _CALLERS_FAULT: Final = (
 """How the codes of mistakes in the request begin."""
 
 
+RESETS_IN: Final = "resets_in_seconds"
+
+
 def status_of(error: Mapping[str, object]) -> int:
     """The HTTP status of an `error` object: as it says, or by its code, or by its type."""
     for name in ("status", "status_code"):
@@ -114,17 +118,25 @@ def error_in(event: Document) -> Mapping[str, object]:
 
 
 def failure(event: Document) -> Failed:
-    """What a failed reply or an `error` event reports."""
+    """What a failed reply or an `error` event reports; ChatGPT's servers say when a limit begins anew."""
     error = error_in(event)
     status, message = status_of(error), _message(error)
     overflow = error.get("code") == OVERFLOW or is_context_overflow(status, message)
-    return Failed(400 if overflow else status, message, context_overflow=overflow)
+    return Failed(
+        400 if overflow else status, message, context_overflow=overflow, retry_after=_seconds(error.get(RESETS_IN))
+    )
+
+
+def _seconds(told: object) -> float | None:
+    if isinstance(told, bool) or not isinstance(told, int | float) or not 0 <= told < math.inf:
+        return None
+    return float(told)
 
 
 def trouble(event: Document) -> Reported:
     """The same, where the reply is only passed on."""
     failed = failure(event)
-    return Reported(failed.message, failed.status, failed.context_overflow)
+    return Reported(failed.message, failed.status, failed.context_overflow, failed.retry_after)
 
 
 def _message(error: Mapping[str, object]) -> str:

@@ -32,6 +32,13 @@ def read_usage(response: Mapping[str, object]) -> Usage | None:
     )
 
 
+def usage_in(document: Document, known: Usage) -> Usage:
+    """Of an event that holds the response, or of a whole response."""
+    response = document.get("response")
+    usage = read_usage(response if isinstance(response, Mapping) else document)
+    return known if usage is None else usage
+
+
 def write_usage(usage: Usage | None) -> Json:
     """`usage`; null if nobody said."""
     if usage is None:

@@ -14,7 +14,7 @@ from cliproxy.formats.wire import Mark
         ("content_block_start", Mark.CONTENT),
         ("content_block_delta", Mark.CONTENT),
         ("content_block_stop", Mark.CONTENT),
-        ("message_delta", Mark.CONTENT),
+        ("message_delta", Mark.SUMMARY),
         ("message_stop", Mark.LAST),
         ("error", Mark.FAILED),
     ],

@@ -4,7 +4,7 @@ import pytest
 from anthropic.types import Usage as SdkUsage
 
 from cliproxy.conversation.usage import Usage
-from cliproxy.formats.anthropic.usage import decode_count, encode_count, merged, read_usage, write_usage
+from cliproxy.formats.anthropic.usage import decode_count, encode_count, merged, read_usage, usage_in, write_usage
 
 
 def test_input_and_cache_do_not_overlap() -> None:
@@ -97,3 +97,34 @@ def test_an_answer_without_a_count_has_none(document: dict[str, object]) -> None
 
 def test_a_count_is_read() -> None:
     assert decode_count({"input_tokens": 2095}) == 2095
+
+
+STARTED = {"type": "message_start", "message": {"usage": {"input_tokens": 9, "cache_read_input_tokens": 70}}}
+
+
+def test_the_first_event_tells_what_was_read() -> None:
+    assert usage_in(STARTED, Usage()) == Usage(input=9, cache_read=70)
+
+
+def test_the_last_figures_are_laid_over_the_first() -> None:
+    told = {"type": "message_delta", "usage": {"output_tokens": 20, "output_tokens_details": {"thinking_tokens": 20}}}
+    assert usage_in(told, Usage(input=9, cache_read=70, output=1)) == Usage(input=9, cache_read=70, reasoning=20)
+
+
+def test_what_is_told_twice_is_not_counted_twice() -> None:
+    """The last figures name what the cache took without saying for how long, which the first ones did."""
+    known = Usage(input=9, cache_write_1h=30)
+    assert usage_in({"usage": {"input_tokens": 9, "cache_creation_input_tokens": 30, "output_tokens": 2}}, known) == (
+        Usage(input=9, cache_write_1h=30, output=2)
+    )
+
+
+def test_a_whole_message_tells_all_at_once() -> None:
+    assert usage_in({"type": "message", "usage": {"input_tokens": 3, "output_tokens": 4}}, Usage()) == Usage(
+        3, output=4
+    )
+
+
+@pytest.mark.parametrize("event", [{}, {"message": 7, "usage": None}, {"message": {"usage": [1]}}, {"usage": "many"}])
+def test_an_event_that_tells_nothing_changes_nothing(event: dict[str, object]) -> None:
+    assert usage_in(event, Usage(5)) == Usage(5)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from cliproxy.conversation.usage import Usage
-from cliproxy.formats.gemini.usage import read_usage, written_usage
+from cliproxy.formats.gemini.usage import read_usage, usage_in, written_usage
 
 
 def test_the_cache_is_taken_out_of_the_prompt_and_thoughts_are_apart() -> None:
@@ -44,3 +46,13 @@ def test_the_sums_are_googles() -> None:
 
 def test_what_is_nought_is_not_told_beside_the_sums() -> None:
     assert written_usage(Usage(input=1)) == {"promptTokenCount": 1, "candidatesTokenCount": 0, "totalTokenCount": 1}
+
+
+@pytest.mark.parametrize("name", ["usageMetadata", "usage_metadata"])
+def test_a_chunk_tells_the_usage_so_far(name: str) -> None:
+    assert usage_in({name: {"promptTokenCount": 9, "cachedContentTokenCount": 6}}, Usage(1)) == Usage(3, cache_read=6)
+
+
+@pytest.mark.parametrize("chunk", [{}, {"usageMetadata": None}, {"usageMetadata": 4}, {"usageMetadata": []}])
+def test_a_chunk_that_tells_nothing_changes_nothing(chunk: dict[str, object]) -> None:
+    assert usage_in(chunk, Usage(5)) == Usage(5)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from cliproxy.conversation.usage import Usage
-from cliproxy.formats.openai_chat.usage import decode_usage, encode_usage
+from cliproxy.formats.openai_chat.usage import decode_usage, encode_usage, usage_in
 
 
 def test_the_prompt_holds_what_the_cache_gave_and_took() -> None:
@@ -60,3 +60,21 @@ def test_every_figure_is_written() -> None:
         "prompt_tokens_details": {"cached_tokens": 22000, "cache_write_tokens": 31},
         "completion_tokens_details": {"reasoning_tokens": 1},
     }
+
+
+def test_a_chunk_tells_the_usage_of_all() -> None:
+    assert usage_in({"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 2}}, Usage(1)) == Usage(
+        7, output=2
+    )
+
+
+def test_the_choice_that_ends_may_tell_it() -> None:
+    chunk = {"choices": [{"finish_reason": "stop", "usage": {"prompt_tokens": 7}}], "usage": None}
+    assert usage_in(chunk, Usage()) == Usage(7)
+
+
+@pytest.mark.parametrize(
+    "chunk", [{}, {"usage": None}, {"usage": {}}, {"usage": 3, "choices": 4}, {"choices": [5, {"usage": "x"}]}]
+)
+def test_a_chunk_that_tells_nothing_changes_nothing(chunk: dict[str, object]) -> None:
+    assert usage_in(chunk, Usage(5)) == Usage(5)

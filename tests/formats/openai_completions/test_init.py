@@ -37,6 +37,10 @@ def test_each_chunk_has_its_meaning(event: dict[str, object], mark: Mark) -> Non
     assert OPENAI_COMPLETIONS.mark(event) is mark
 
 
+def test_a_chunk_tells_what_the_reply_took_as_chat_s_do() -> None:
+    assert OPENAI_COMPLETIONS.usage_in({"choices": [], "usage": {"prompt_tokens": 7}}, Usage()) == Usage(7)
+
+
 def test_no_upstream_speaks_it() -> None:
     with pytest.raises(LookupError):
         CODEC.encode_request(REQUEST, Target("m"), Losses())

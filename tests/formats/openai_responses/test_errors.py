@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -149,3 +150,27 @@ def test_an_event_is_read_back_as_it_was_told() -> None:
 @pytest.mark.parametrize(("status", "code"), [(400, "invalid_prompt"), (500, "server_error"), (529, "server_error")])
 def test_a_status_has_its_code(status: int, code: str) -> None:
     assert error_code(status, False) == code
+
+
+# -- when a limit begins anew
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "error", "error": {"type": "usage_limit_reached", "message": "m", "resets_in_seconds": 90}},
+        {"type": "error", "code": "usage_limit_reached", "message": "m", "resets_in_seconds": 90},
+        {
+            "type": "response.failed",
+            "response": {"error": {"code": "usage_limit_reached", "message": "m", "resets_in_seconds": 90}},
+        },
+    ],
+)
+def test_a_limit_inside_of_a_stream_says_when_it_begins_anew(event: dict[str, Any]) -> None:
+    told = trouble(event)
+    assert (told.status, told.retry_after) == (429, 90.0)
+
+
+@pytest.mark.parametrize("seconds", [None, "90", -1, True, float("inf"), float("nan"), [90]])
+def test_what_is_no_span_of_time_says_nothing(seconds: object) -> None:
+    assert trouble({"type": "error", "code": "tokens", "resets_in_seconds": seconds}).retry_after is None

@@ -8,6 +8,7 @@ from cliproxy.formats.openai_responses.usage import (
     count,
     read_count,
     read_usage,
+    usage_in,
     write_count,
     write_tool_usage,
     write_usage,
@@ -85,3 +86,22 @@ def test_another_answer_is_none() -> None:
 
 def test_an_answer_of_the_counter_is_written() -> None:
     assert write_count(11) == b'{"object":"response.input_tokens","input_tokens":11}'
+
+
+FIGURES = {"input_tokens": 9, "input_tokens_details": {"cached_tokens": 6}, "output_tokens": 2}
+
+
+def test_the_event_with_the_response_tells_its_usage() -> None:
+    told = {"type": "response.completed", "response": {"usage": FIGURES}}
+    assert usage_in(told, Usage(1)) == Usage(3, cache_read=6, output=2)
+
+
+def test_a_whole_response_tells_it_too() -> None:
+    assert usage_in({"object": "response", "usage": FIGURES}, Usage()) == Usage(3, cache_read=6, output=2)
+
+
+@pytest.mark.parametrize(
+    "event", [{}, {"response": None}, {"response": {"usage": None}}, {"usage": 4}, {"response": 4}]
+)
+def test_an_event_that_tells_nothing_changes_nothing(event: dict[str, object]) -> None:
+    assert usage_in(event, Usage(5)) == Usage(5)
