@@ -31,20 +31,25 @@ def service(
     reactor: IReactorTime,
     endpoints: Sequence[IStreamServerEndpoint] = (),
     secret: bytes = b"",
+    *,
+    home: bool = False,
 ) -> Daemon:
     """The proxy as an `IService` that listens at `endpoints`; at none, it is there to be mounted: see its `resource`.
 
     Raises `ConfigUnreadable` or `ConfigInvalid`. Two of them in one reactor share nothing. `secret`: any bytes that are
-    the same after a restart, so that reasoning which clients carry for other vendors stays of use.
+    the same after a restart, so that reasoning which clients carry for other vendors stays of use. `home`: the
+    directories that the configuration names are used, for accounts that were logged in to and for what is known of
+    every credential; without, nothing is read there and nothing is left.
     """
     from cliproxy.daemon import Daemon
+    from cliproxy.threads import in_threads
 
-    return Daemon(_configuration(config), reactor, endpoints, secret)
+    return Daemon(_configuration(config), reactor, endpoints, secret, in_threads(reactor) if home else None)
 
 
 def resource(config: Config | str | PathLike[str] | None, reactor: IReactorTime, secret: bytes = b"") -> Doors:
     """The HTTP API alone as an `IResource`, for a program that needs no orderly end of what is under way."""
-    from cliproxy.daemon import House
+    from cliproxy.house import House
 
     return House(_configuration(config), reactor, secret).doors
 

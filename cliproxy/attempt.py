@@ -11,19 +11,19 @@ import attrs
 from cliproxy.ask import Ask
 from cliproxy.conversation.losses import Loss
 from cliproxy.formats.overflow import is_context_overflow
-from cliproxy.routing.catalogue import Candidate
+from cliproxy.routing.pool import Grant
 from cliproxy.translate.readers import ReplyHead
 from cliproxy.translate.translated import told_error
-from cliproxy.translate.translation import Prepared, Upstream
+from cliproxy.translate.translation import Prepared, Translation, Upstream
 from cliproxy.upstream.accounts import Account
 from cliproxy.upstream.providers import (
     outgoing_headers,
     returned_headers,
     translated_headers,
     translated_returned_headers,
-    url_for,
 )
 from cliproxy.upstream.transport import Answer, Outgoing
+from cliproxy.upstream.urls import url_for
 
 LOSSES_HEADER: Final = b"x-cliproxy-losses"
 MAX_HEADER_CHARACTERS: Final = 2000
@@ -52,11 +52,11 @@ class Attempt:
     """One credential, asked once."""
 
     ask: Ask
-    candidate: Candidate
+    grant: Grant
     account: Account
     upstream: Upstream
+    translation: Translation = attrs.field(repr=False)
     prepared: Prepared
-    asked_at: float
 
     @property
     def translated(self) -> bool:
@@ -80,12 +80,12 @@ class Attempt:
         ask, account = self.ask, self.account
         streams = ask.stream or ask.array
         if self.translated:
-            headers = translated_headers(account, user_agent, stream=streams)
+            headers = translated_headers(account, user_agent, stream=streams, operation=ask.operation)
         else:
-            headers = outgoing_headers(ask.headers, account, user_agent)
+            headers = outgoing_headers(ask.headers, account, user_agent, ask.operation)
         return Outgoing(
             method="POST",
-            url=url_for(account, ask.operation, self._query(), model=self.candidate.model, stream=streams),
+            url=url_for(account, ask.operation, self._query(), model=self.upstream.model, stream=streams),
             headers=headers,
             body=self.prepared.body,
             way=account.way,
@@ -106,10 +106,13 @@ class Attempt:
         """
         if self.translated:
             return self.head_of_telling(translated_returned_headers(answer.headers), answer.status)
-        headers = returned_headers(answer.headers, plain=plain)
-        if reply_head(answer).is_stream:
+        prepared, headers = self.prepared, returned_headers(answer.headers, plain=plain)
+        if prepared.collected and reply_head(answer).is_stream:
+            headers = [line for line in headers if line[0] != b"content-type"]
+            headers.append((b"content-type", b"application/json"))
+        elif reply_head(answer).is_stream:
             headers.append((b"x-accel-buffering", b"no"))
-        elif answer.length is not None and whole and self.prepared.renames is None:
+        elif answer.length is not None and whole and prepared.renames is None and not prepared.reworked:
             headers.append((b"content-length", b"%d" % answer.length))
         return headers + self._losses()
 

@@ -1,4 +1,4 @@
-"""The human's verbs: `cliproxy run`, `init`, `check`, `demo`, `version`."""
+"""The human's verbs: `cliproxy run`, `init`, `check`, `login`, `logins`, `status`, `explain`, `demo`, `version`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import sys
 import click
 
 from cliproxy import __version__
+from cliproxy.cli_logins import login, logins
+from cliproxy.cli_pool import explain, status
 from cliproxy.config.auth_dir import remarks
 from cliproxy.config.loader import ConfigInvalid, ConfigUnreadable, load
 from cliproxy.config.template import fresh, new_client_key, write_new
@@ -96,3 +98,7 @@ def demo(
 def version() -> None:
     """Print the version."""
     click.echo(__version__)
+
+
+for _verb in (login, logins, status, explain):
+    main.add_command(_verb)

@@ -10,69 +10,26 @@ from typing import Final
 import attrs
 from hyperlink import EncodedURL
 
-from cliproxy.config.schema import DIRECT, AuthHeader, Config, Model, OpenAICompatibility, OwnProxy, Proxy, Upstream
+from cliproxy.config.schema import (
+    DIRECT,
+    AuthHeader,
+    Config,
+    KeyEntry,
+    Model,
+    OpenAICompatibility,
+    OwnProxy,
+    Proxy,
+    Share,
+    Upstream,
+)
 from cliproxy.demo.settings import MODELS as DEMO_MODELS
-from cliproxy.routing.catalogue import CredentialId, ModelName, Offer
+from cliproxy.ranges import CLAUDE, GEMINI, NOTHING, OPENAI, Range
+from cliproxy.routing.catalogue import CredentialId, ModelName, Offer, Terms
 from cliproxy.secret import Secret
 from cliproxy.upstream.accounts import Account, Way
 from cliproxy.upstream.providers import PROVIDERS, dialect_at, provider_at
 
-
-@attrs.frozen
-class Range:
-    """What a key without `models` serves. A list of names would be out of date with the vendor's next release."""
-
-    patterns: tuple[str, ...] = ()
-    listed: tuple[str, ...] = ()
-    """Shown in the list of models; any other name that fits a pattern is served as well."""
-
-
-NOTHING: Final = Range()
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
-CLAUDE: Final = Range(
-    patterns=("claude-*",),
-    listed=(
-        "claude-fable-5-2",
-        "claude-mythos-5-2",
-        "claude-opus-5-5",
-        "claude-sonnet-5-5",
-        "claude-haiku-5-5",
-        "claude-opus-5",
-        "claude-sonnet-5",
-        "claude-opus-4-8",
-        "claude-opus-4-7",
-        "claude-opus-4-6",
-        "claude-sonnet-4-6",
-        "claude-opus-4-5",
-        "claude-haiku-4-5",
-    ),
-)
-GEMINI: Final = Range(
-    patterns=("gemini-*",),
-    listed=(
-        "gemini-3.8-flash",
-        "gemini-3.7-flash",
-        "gemini-3.6-flash",
-        "gemini-3.5-flash",
-        "gemini-3.5-flash-lite",
-        "gemini-3-pro-preview",
-        "gemini-2.5-pro",
-        "gemini-2.5-flash",
-        "gemini-2.5-flash-lite",
-    ),
-)
-OPENAI: Final = Range(
-    patterns=("gpt-*", "codex-*", "o1*", "o3*", "o4*"),
-    listed=(
-        "gpt-5.6-sol",
-        "gpt-5.6-terra",
-        "gpt-5.6-luna",
-        "gpt-5.5",
-        "gpt-5.4",
-        "gpt-5.4-mini",
-        "gpt-5.4-nano",
-    ),
-)
 
 
 @attrs.frozen
@@ -88,6 +45,8 @@ class Use:
     proxy_url: OwnProxy
     range: Range = NOTHING
     auth_header: AuthHeader | None = None
+    weight: int | None = None
+    """If another than its section's."""
 
 
 @attrs.frozen
@@ -123,19 +82,19 @@ DEMOS: Final = (
 """One for each wire format, so that every client works at once."""
 
 
-def offers_and_accounts(config: Config) -> tuple[list[Offer], Mapping[CredentialId, Account]]:
-    """Every credential of the configuration, kind by kind in its order; the demo comes last, and only if asked for."""
+def offers_and_accounts(config: Config) -> tuple[list[Offer], dict[CredentialId, Account]]:
+    """Every credential of the configuration, in its order; the demo comes last, and only if asked for."""
     offers: list[Offer] = []
     accounts: dict[CredentialId, Account] = {}
-    for use in _uses(config):
+    for use in sorted(_uses(config), key=lambda use: use.upstream.share.place):
         name = _unused(_id(use), accounts)
-        offers += _offers(name, use)
+        offers += _offers(name, use, config)
         accounts[name] = _account(
             name,
             use.provider,
             use.upstream.base_url,
             use.api_key,
-            _way(use.proxy_url, config.proxy_url),
+            way_out(use.proxy_url, config.proxy_url),
             use.upstream.headers,
             use.auth_header,
         )
@@ -143,6 +102,18 @@ def offers_and_accounts(config: Config) -> tuple[list[Offer], Mapping[Credential
         offers.append(_demo_offer(demo))
         accounts[demo.id] = _account(demo.id, demo.provider, demo.base_url, Secret("demo"), "demo")
     return offers, accounts
+
+
+def terms_for(share: Share, config: Config, weight: int | None = None) -> Terms:
+    """On which terms a credential is asked, with what the configuration says of all where its own part says nothing."""
+    limit = share.max_concurrency
+    cools = share.disable_cooling
+    return Terms(
+        priority=share.priority,
+        weight=share.weight if weight is None else weight,
+        max_concurrency=config.routing.max_concurrency if limit is None else limit,
+        cools=not (config.retrying.disable_cooling if cools is None else cools),
+    )
 
 
 def _uses(config: Config) -> Iterator[Use]:
@@ -162,16 +133,22 @@ def _uses(config: Config) -> Iterator[Use]:
 def _uses_of(server: OpenAICompatibility) -> Iterator[Use]:
     provider = "openai-responses" if server.wire_api == "responses" else "openai-compatibility"
     for key in server.keys:
-        yield Use(f"openai-compatibility:{server.name.lower()}", provider, server, key.api_key, key.proxy_url)
+        yield _use_of(server, provider, key)
+
+
+def _use_of(server: OpenAICompatibility, provider: str, key: KeyEntry) -> Use:
+    kind = f"openai-compatibility:{server.name.lower()}"
+    return Use(kind, provider, server, key.api_key, key.proxy_url, weight=key.weight)
 
 
 # -- what is offered -----------------------------------------------------------------------------------------------
 
 
-def _offers(name: CredentialId, use: Use) -> Iterator[Offer]:
+def _offers(name: CredentialId, use: Use, config: Config) -> Iterator[Offer]:
     upstream = use.upstream
     served = NOTHING if upstream.models else use.range
-    for models in _layers(upstream.models):
+    terms = terms_for(upstream.share, config, use.weight)
+    for models in layers(upstream.models):
         yield Offer(
             credential=name,
             models=models,
@@ -179,10 +156,12 @@ def _offers(name: CredentialId, use: Use) -> Iterator[Offer]:
             listed=served.listed,
             prefix=upstream.prefix,
             excluded=upstream.excluded_models,
+            prefixed_alone=config.routing.force_model_prefix,
+            terms=terms,
         )
 
 
-def _layers(models: Sequence[Model]) -> Sequence[Mapping[str, ModelName]]:
+def layers(models: Sequence[Model]) -> Sequence[Mapping[str, ModelName]]:
     """The models by alias. What an alias stands for beside its first model is in further layers, one each; all of them
     are candidates. There is at least one layer.
     """
@@ -235,7 +214,7 @@ def _bearer(provider: str, host: str, auth_header: AuthHeader | None) -> bool:
     return row.key_header is None or row.own_host not in (None, host)
 
 
-def _way(own: OwnProxy, overall: Proxy | None) -> Way:
+def way_out(own: OwnProxy, overall: Proxy | None) -> Way:
     if isinstance(own, Proxy):
         return own
     return "direct" if own == DIRECT or overall is None else overall

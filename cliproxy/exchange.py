@@ -1,99 +1,94 @@
 """The story of one request: who could serve it, an attempt, another if that fails, and the relay of the reply.
 
-    plan -> prepare -> attempt -> (trouble: the next credential) -> relay -> report
+    plan -> choose -> prepare -> ask -> (trouble: the next credential; nobody left: wait, and another round) -> relay
 
-Until the first content has gone out, trouble is met by asking another credential. After that nothing is asked twice:
-the client is told in its own format what happened. What the client did wrong is answered at once and costs no
-credential. When the client leaves, the coroutine is cancelled wherever it waits, and with it the upstream request.
+Until the first content has gone out, trouble is met by asking another credential, and when all have been asked, by the
+models that stand in for this one, and by further rounds. After that nothing is asked twice: the client is told in its
+own format what happened. What the client did wrong is answered at once and costs no credential. When the client leaves,
+the coroutine is cancelled wherever it waits, and with it the upstream request.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar, Final
 
-from twisted.internet.defer import CancelledError
-from twisted.internet.interfaces import IReactorTime
+import attrs
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
 from cliproxy.ask import Ask, Provision
-from cliproxy.attempt import Attempt, Refusal, first, reply_head
-from cliproxy.conversation.reply import Fold, Reply
-from cliproxy.conversation.request import Reasoning
-from cliproxy.errors import (
-    BadRequest,
-    Broken,
-    Overloaded,
-    ProxyError,
-    RateLimited,
-    Reported,
-    Unavailable,
-    UnknownModel,
-    UpstreamTrouble,
-)
+from cliproxy.asking import Asking, Counted, Failed, Gathered, Outcome, Proven, Shared, Unsaid
+from cliproxy.attempt import Attempt
+from cliproxy.errors import BadRequest, ProxyError, Unreachable, UpstreamTrouble
 from cliproxy.formats import CODECS, FORMATS
-from cliproxy.formats.overflow import is_context_overflow
-from cliproxy.formats.wire import SILENT_HEARTBEAT, Complaint, Operation
-from cliproxy.routing.catalogue import Candidate
-from cliproxy.routing.pool import Pool, Wait
-from cliproxy.routing.verdicts import NO_ANSWER, is_trouble
+from cliproxy.formats.wire import SILENT_HEARTBEAT, Operation
+from cliproxy.race import Race
+from cliproxy.routing.decisions import Decision
+from cliproxy.routing.pool import Grant, Wait
 from cliproxy.shaping.estimate import estimate_tokens
-from cliproxy.shaping.suffix import split_suffix
-from cliproxy.streaming.collect import collect
+from cliproxy.stages import Stage, stages_of
 from cliproxy.streaming.heart import Heart
 from cliproxy.streaming.outlet import Outlet
 from cliproxy.streaming.pump import Pump
-from cliproxy.translate.translation import Asked, Translation, Upstream
-from cliproxy.upstream.hints import retry_after
-from cliproxy.upstream.providers import (
-    PROVIDERS,
-)
-from cliproxy.upstream.transport import Answer
+from cliproxy.telling import nobody_for, shutting_down, tell_error, tell_refusal
+from cliproxy.translate.translation import Translation, Upstream
+from cliproxy.tried import Tried
+from cliproxy.upstream.providers import PROVIDERS
 
-MAX_ERROR_BODY_BYTES: Final = 256 * 1024
-"""Of an answer that is held while another credential is asked. Real ones have a few hundred."""
-ERROR_BODY_SECONDS: Final = 5.0
-"""An error's body comes with its head; who waits longer for it only delays the next attempt."""
-
-
-NO_COUNTER: Final = frozenset({404, 405, 501})
-"""What servers answer that speak a wire but have no token counter."""
 COUNT_HEADER: Final = b"x-cliproxy-token-count"
-MAX_LOGGED_CHARACTERS: Final = 300
-"""Of an upstream's message; it goes to the client whole."""
+LEAST_PAUSE_SECONDS: Final = 1.0
+"""Who has just failed is not asked again sooner, even where nothing is held against it."""
+MAX_ROUNDS_SECONDS: Final = 600.0
+"""After that no further round is begun: the official SDKs wait no longer for a reply."""
+MAX_JITTER_SECONDS: Final = 2.0
+"""By so much, or a quarter of the wait, requests that wait for the same moment are spread."""
+
+Choice = Grant | Wait
 
 
 class Exchange:
-    """One request on its way. State: the translation, and the pump of the reply under way."""
+    """One request on its way. State: who was tried, what that came to, and the pump of the reply under way."""
 
     _log: ClassVar[Logger] = Logger()
 
-    def __init__(
-        self, ask: Ask, sink: Outlet, provision: Provision, pool: Pool, clock: IReactorTime, wall: Callable[[], float]
-    ) -> None:
+    def __init__(self, ask: Ask, sink: Outlet, provision: Provision, shared: Shared, decision: Decision) -> None:
         self._ask = ask
         self._sink = sink
         self._provision = provision
-        self._pool = pool
-        self._clock = clock
-        self._wall = wall
-        self._translation = self._translate(None)
+        self._shared = shared
+        self._decision = decision
+        self._heart = Heart(sink, shared.clock, provision.streaming, self._beat)
+        self._asking = Asking(ask, provision, shared, sink, self._heart)
+        self._stages: Sequence[Stage] = ()
+        self._began = shared.clock.seconds()
+        self._rounds = 0
+        """Begun after the first one."""
+        self._tried = Tried(provision.place_of)
+        """In this round."""
+        self._passing = False
+        """Something went wrong in this round that may not in the next."""
+        self._unsaid: BadRequest | None = None
+        self._failed: Failed | None = None
+        self._queued_until: float | None = None
         self._pump: Pump | None = None
         self._cut_short = False
-        self._heart = Heart(sink, clock, provision.streaming, self._beat)
 
     async def run(self) -> None:
         """Serve the request. Raises `ProxyError` while the status can still be told; later the client is told here."""
         try:
             await self._serve()
         except ProxyError as error:
-            self._tell(error)
+            self._decision.outcome = f"{error.status}: {error.message}"
+            tell_error(error, self._ask, self._sink)
         except CancelledError:
+            self._decision.outcome = "the client left" if not self._cut_short else "the proxy was stopped"
             if not self._cut_short:
                 raise
-            self._tell(shutting_down())
+            tell_error(shutting_down(), self._ask, self._sink)
         except Exception:
             # A mistake of ours. Before the head the door makes an answer of it; later there is none to be made.
+            self._decision.outcome = "the proxy failed"
             if self._sink.head_sent:
                 self._sink.cut()
             raise
@@ -110,177 +105,249 @@ class Exchange:
         self._cut_short = True
         return self._pump is not None and self._pump.break_off(shutting_down())
 
+    # -- the story
+
     async def _serve(self) -> None:
-        """Ask one credential after another until a reply is relayed, or tell why there is none."""
-        candidates = self._candidates()
-        turn = self._pool.turn(f"{self._ask.operation.value} {self._ask.model}")
-        tried: list[Candidate] = []
-        outcome: Refusal | ProxyError | None = None
-        while len(tried) <= self._provision.request_retry:
-            choice = self._pool.choose(candidates, turn, self._clock.seconds(), tried)
-            if isinstance(choice, Wait):
-                outcome = outcome or _all_cooling(self._ask.model, choice)
-            if not isinstance(choice, Candidate):
+        """Ask one credential after another, and in further rounds, until a reply is told, or tell why there is none."""
+        self._stages = stages_of(self._ask, self._provision, int(self._shared.wall()))
+        if self._ask.stream:
+            self._heart.start()
+        choice = self._choose()
+        while True:
+            if isinstance(choice, Grant):
+                outcome = await self._attempt(choice)
+                if not isinstance(outcome, Failed | Unsaid):
+                    await self._relay(outcome)
+                    return
+                self._learn(outcome)
+                if isinstance(outcome, Failed) and outcome.final:
+                    break
+                choice = self._choose()
+            elif (seconds := self._seconds_to_next_round(choice)) is not None:
+                await self._rest(seconds)
+                choice = self._choose()
+            elif isinstance(choice, Wait) and self._may_queue(choice):
+                choice = await self._queue(choice)
+            else:
                 break
-            tried.append(choice)
-            if not self._can_be_asked(choice):
-                self._count_here()
-                return
-            try:
-                attempt = self._plan(choice)
-            except BadRequest as mistake:
-                outcome = outcome or mistake  # to this upstream it cannot be said; to another it may
-                continue
-            outcome = await self._attempt(attempt)
-            if outcome is None:
-                return
-        assert outcome is not None
-        if isinstance(outcome, ProxyError):
-            raise outcome
-        self._refuse(outcome)
+        self._refuse(choice)
 
-    def _translate(self, reasoning: Reasoning | None) -> Translation:
-        ask = self._ask
-        asked = Asked(
-            request_id=ask.request_id,
-            wire=ask.wire,
-            operation=ask.operation,
-            model=ask.model,
-            stream=ask.stream,
-            body=ask.body,
-            reasoning=reasoning,
-            created=int(self._wall()),
-            array=ask.array,
-        )
-        return Translation(asked, self._provision.rules)
+    def _choose(self) -> Choice | None:
+        """Who is asked next: for the first model that anybody serves just now. None: all were asked in this round."""
+        waits: list[Wait] = []
+        for stage in self._stages:
+            choice = self._choose_for(stage)
+            if isinstance(choice, Grant):
+                return choice
+            if choice is not None:
+                waits.append(choice)
+        return _nearest(waits)
 
-    def _candidates(self) -> Sequence[Candidate]:
-        """Who could serve: by the model's whole name if it is a listed one, else by what stands before a suffix."""
-        catalogue, ask = self._provision.catalogue, self._ask
-        name, reasoning = split_suffix(ask.model)
-        if name != ask.model and ask.model not in catalogue.names:
-            self._translation = self._translate(reasoning)
-        else:
-            name = ask.model
-        candidates = catalogue.candidates(name)
-        if not candidates:
-            raise UnknownModel(ask.model, catalogue.nearest(name))
-        able = [candidate for candidate in candidates if self._can_be_asked(candidate)]
-        if not able and ask.operation is Operation.COMPACT:
-            raise BadRequest(f"No upstream of {ask.model} can compact a conversation.")
-        return able or candidates
+    def _choose_for(self, stage: Stage) -> Choice | None:
+        most = self._provision.retrying.max_retry_credentials
+        if most and len(self._tried) >= most:
+            return None
+        return self._shared.pool.choose(stage.wanted, self._shared.wall(), self._tried, self._decision)
 
-    def _can_be_asked(self, candidate: Candidate) -> bool:
-        """Whether an upstream has the operation. Token counters are not everywhere; what compacts keeps its format."""
-        provider = PROVIDERS[self._provision.accounts[candidate.credential].provider]
-        same = FORMATS[provider.format] is self._ask.wire
-        return self._ask.operation in provider.paths and (same or self._ask.operation is not Operation.COMPACT)
+    async def _attempt(self, grant: Grant) -> Outcome:
+        """Ask one credential, and if it is silent and that is wanted, a second one."""
+        seconds = self._provision.retrying.hedge_seconds
+        if not seconds or self._ask.operation is not Operation.GENERATE:
+            return await self._asked(grant)
+        first = Deferred.fromCoroutine(self._asked(grant))
+        return await Race(first, lambda: self._hedge(grant), _is_won, self._shared.clock, seconds).result
 
-    def _plan(self, candidate: Candidate) -> Attempt:
+    def _hedge(self, first: Grant) -> Deferred[Outcome] | None:
+        """The second credential, if there is one for the same model just now."""
+        choice = self._choose_for(self._stage_of(first))
+        return Deferred.fromCoroutine(self._asked(choice)) if isinstance(choice, Grant) else None
+
+    async def _asked(self, grant: Grant) -> Outcome:
+        """Ask one credential. Whatever comes of it, the grant is released, or goes on to the reply that flows."""
+        self._tried.add(grant.candidate)
+        try:
+            attempt = self._prepare(grant)
+        except Exception as mistake:
+            self._asking.release(grant)
+            if isinstance(mistake, BadRequest):
+                return Unsaid(mistake)
+            raise
+        if attempt is None:
+            self._asking.release(grant)
+            return Counted(self._stage_of(grant).translation)
+        self._note_losses(attempt)
+        outcome = await self._asking.run(attempt)
+        if isinstance(outcome, Failed) and isinstance(outcome.told, Unreachable):
+            self._tried.not_reached(grant.candidate)
+        return outcome
+
+    def _prepare(self, grant: Grant) -> Attempt | None:
+        """What goes out; None if the upstream has no such operation. Raises `BadRequest` for what it cannot be told."""
+        ask, candidate = self._ask, grant.candidate
+        if not self._provision.can_be_asked(candidate, ask.operation, ask.wire):
+            return None
+        translation = self._stage_of(grant).translation
         account = self._provision.accounts[candidate.credential]
         wire = FORMATS[PROVIDERS[account.provider].format]
         upstream = Upstream(wire, account.origin, candidate.model, account.dialect)
-        prepared = self._translation.prepare(upstream)
-        return Attempt(self._ask, candidate, account, upstream, prepared, self._clock.seconds())
+        return Attempt(ask, grant, account, upstream, translation, translation.prepare(upstream))
 
-    async def _attempt(self, attempt: Attempt) -> Refusal | UpstreamTrouble | None:
-        """Ask one credential. None: the client has its reply; else what went wrong, with nothing told to the client."""
-        self._pump = None
-        self._note_losses(attempt)
-        if self._ask.stream:
-            self._heart.start()
+    def _stage_of(self, grant: Grant) -> Stage:
+        return next(stage for stage in self._stages if stage.wanted is grant.wanted)
+
+    def _learn(self, outcome: Failed | Unsaid) -> None:
+        """Keep what is told if nobody does better: an upstream's last word, else the first thing that is unsaid."""
+        if isinstance(outcome, Unsaid):
+            self._unsaid = self._unsaid or outcome.mistake
+        else:
+            self._failed = outcome
+            self._passing = self._passing or outcome.passing
+
+    # -- waiting
+
+    def _seconds_to_next_round(self, choice: Wait | None) -> float | None:
+        """How long to wait until everybody may be asked again; None: there is no point in it, or not yet."""
+        retrying, shared = self._provision.retrying, self._shared
+        if self._rounds >= retrying.request_retry or shared.waiting.is_full:
+            return None
+        if shared.clock.seconds() - self._began >= MAX_ROUNDS_SECONDS:
+            return None
+        seconds = None
+        if self._passing:
+            now = shared.wall()
+            back = [shared.pool.seconds_until_ready(stage.wanted, now) for stage in self._stages]
+            seconds = min((known for known in back if known is not None), default=None)
+        elif choice is not None and not choice.full:
+            seconds = choice.seconds  # some were not asked in this round
+        if seconds is None:
+            return None
+        if self._tried:
+            seconds = max(seconds, LEAST_PAUSE_SECONDS)
+        return seconds if seconds <= retrying.max_retry_interval_seconds else None
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait, and begin another round."""
+        jitter = min(seconds / 4, MAX_JITTER_SECONDS) * self._shared.chance()
+        await self._shared.waiting.sleep(self._ask.request_id, seconds + jitter)
+        self._rounds += 1
+        self._tried.clear()
+        self._passing = False
+
+    def _may_queue(self, choice: Wait) -> bool:
+        """Whether it helps to wait until another request ends."""
+        if not choice.full or self._shared.waiting.is_full:
+            return False
+        now = self._shared.clock.seconds()
+        if self._queued_until is None:
+            self._queued_until = now + self._provision.routing.queue_seconds
+        return now < self._queued_until
+
+    async def _queue(self, choice: Wait) -> Choice | None:
+        """Who is asked next, after standing in the queue until somebody has room."""
+        ask, waiting = self._ask, self._shared.waiting
+        who = ask.session.key if ask.session is not None else ask.request_id
+        same = ask.model, ask.operation, ask.wire.name, frozenset(self._tried)
+        now: Choice | None = choice
+        self._stir_when_due(choice)
+
+        def look() -> bool:
+            nonlocal now
+            now = self._choose()
+            if not isinstance(now, Wait) or not now.full:
+                return True
+            self._stir_when_due(now)
+            return False
+
+        assert self._queued_until is not None
+        found = await waiting.wait(who, same, look, self._queued_until - self._shared.clock.seconds())
+        return now if found else self._choose()
+
+    def _stir_when_due(self, wait: Wait) -> None:
+        """Of those in whose queue we stand some are full, and others may be back sooner: nobody tells when."""
+        if wait.seconds is not None:
+            self._shared.waiting.stir_in(wait.seconds)
+
+    # -- the reply
+
+    async def _relay(self, outcome: Proven | Counted | Gathered) -> None:
+        if isinstance(outcome, Counted):
+            self._count_here(outcome.translation)
+        elif isinstance(outcome, Gathered):
+            self._tell_together(outcome)
+        else:
+            await self._flow(outcome)
+
+    async def _flow(self, proven: Proven) -> None:
+        attempt, answer, pump = proven.attempt, proven.answer, proven.pump
+        self._pump = pump
+        broken: UpstreamTrouble | None = None
         try:
-            if attempt.prepared.times > 1:
-                return await self._ask_for_each(attempt)
-            answer = await self._provision.sender.send(attempt.outgoing(self._provision.user_agent))
-            if self._ask.operation is Operation.COUNT_TOKENS and answer.status in NO_COUNTER:
-                await self._body_of_error(attempt, answer)
-                self._count_here()
-                return None
-            if is_trouble(answer.status):
-                return await self._refusal(attempt, answer)
-            if attempt.must_be_told(answer, in_stream=self._sink.head_sent):
-                self._refuse(attempt.refusal(answer, await self._body_of_error(attempt, answer)))
-                return None
-            pump = self._begin(attempt, answer)
-            await pump.proven
-        except UpstreamTrouble as trouble:
-            trouble.message = attempt.account.redacted(trouble.message.encode()).decode()
-            if not is_trouble(_status_of(trouble)):
-                raise  # the client's mistake, told inside a stream
-            self._cool(attempt, _status_of(trouble), trouble.retry_after, trouble.message)
-            return trouble
-        if not self._sink.head_sent:
-            whole = not pump.inflated
-            self._sink.head(answer.status, attempt.head_of_reply(answer, plain=pump.plain, whole=whole))
-        pump.flow(self._sink)
-        broken = await pump.done
-        self._report(attempt, answer.status, broken)
-        return None
+            self._beat_or_not(attempt.becomes_stream(answer))
+            if not self._sink.head_sent:
+                whole = not pump.inflated
+                self._sink.head(answer.status, attempt.head_of_reply(answer, plain=pump.plain, whole=whole))
+            pump.flow(self._sink)
+            broken = await pump.done
+        finally:
+            if broken is not None and not self._cut_short:
+                self._asking.broken(attempt, broken)
+            self._asking.release(attempt.grant, pump.usage)
+        self._report(proven, broken)
 
-    async def _ask_for_each(self, attempt: Attempt) -> Refusal | UpstreamTrouble | None:
-        """Ask once for each answer that the client wants, and tell them together."""
-        replies: list[Reply] = []
-        for _ in range(attempt.prepared.times):
-            answer = await self._provision.sender.send(attempt.outgoing(self._provision.user_agent))
-            if is_trouble(answer.status):
-                return await self._refusal(attempt, answer)
-            if answer.status >= 300:
-                self._refuse(attempt.refusal(answer, await self._body_of_error(attempt, answer)))
-                return None
-            kept = Fold()
-            prepared = self._translation.prepare(attempt.upstream)  # its stages hold state of one reply
-            reader = self._translation.keeper(attempt.upstream, prepared, reply_head(answer), kept)
-            self._pump = pump = Pump(reader, self._clock, self._provision.timeouts.idle_seconds, self._ask.request_id)
-            answer.deliver(pump)
-            pump.watch(None)
-            await pump.proven
-            pump.abandon()  # a body may go on behind its reply
-            replies.append(kept.reply())
-        if not self._sink.head_sent:
-            self._sink.head(200, attempt.head_of_telling([]))
-        self._sink.write(self._translation.merged(attempt.prepared, replies))
-        self._sink.finish()
-        self._pool.served(attempt.candidate, attempt.asked_at)
-        return None
-
-    def _begin(self, attempt: Attempt, answer: Answer) -> Pump:
-        """Have the body pumped, to the point where it proves good."""
-        reply = self._translation.reader(attempt.upstream, attempt.prepared, reply_head(answer))
-        self._pump = pump = Pump(reply, self._clock, self._provision.timeouts.idle_seconds, self._ask.request_id)
-        answer.deliver(pump)
-        if self._ask.stream and attempt.becomes_stream(answer):
-            pump.watch(None)
+    def _beat_or_not(self, is_stream: bool) -> None:
+        """As the reply needs it: of two that were asked, the other may have left it otherwise."""
+        if self._ask.stream and is_stream:
+            self._heart.start()
         else:
             self._heart.stop()
-            pump.watch(self._provision.streaming.commit_seconds)
-        return pump
 
-    async def _body_of_error(self, attempt: Attempt, answer: Answer) -> bytes:
-        """All of it, without the account's key. An answer below 400 that is none of those asked for is no error."""
-        body = await collect(answer, MAX_ERROR_BODY_BYTES, ERROR_BODY_SECONDS, self._clock)
-        if answer.status < 300:
-            raise Broken("The upstream answered with something other than the stream that was asked for.")
-        return attempt.account.redacted(body)
+    def _tell_together(self, gathered: Gathered) -> None:
+        """Several answers in one reply."""
+        attempt = gathered.attempt
+        if not self._sink.head_sent:
+            self._sink.head(200, attempt.head_of_telling([]))
+        self._sink.write(attempt.translation.merged(attempt.prepared, gathered.replies))
+        self._sink.finish()
+        self._decision.outcome = f"200 by {attempt.grant.candidate.credential}"
 
-    async def _refusal(self, attempt: Attempt, answer: Answer) -> Refusal | UpstreamTrouble:
-        """Take an error answer whole, and cool the credential."""
-        hint = retry_after(first(answer, b"Retry-After"), self._wall())
-        refusal = attempt.refusal(answer, await self._body_of_error(attempt, answer))
-        self._cool(attempt, answer.status, hint, refusal.message)
-        if answer.status < 400:
-            return Unavailable(f"The upstream redirects (status {answer.status}); is its base-url right?")
-        return refusal
-
-    def _count_here(self) -> None:
+    def _count_here(self, translation: Translation) -> None:
         """Answer a count for an upstream that has no counter: by an estimate, marked as one."""
         encode_count = CODECS[self._ask.wire.name].encode_count
         assert encode_count is not None
-        body = encode_count(estimate_tokens(self._translation.decoded))
+        body = encode_count(estimate_tokens(translation.decoded))
         headers = [(b"content-type", b"application/json"), (COUNT_HEADER, b"estimate")]
         self._sink.head(200, [*headers, (b"content-length", b"%d" % len(body))])
         self._sink.write(body)
         self._sink.finish()
+        self._decision.outcome = "200 by an estimate"
+
+    def _refuse(self, choice: Choice | None) -> None:
+        """Tell the client why there is no reply: as an upstream told it, or by raising `ProxyError`."""
+        if self._failed is None:
+            raise self._unsaid or nobody_for(self._ask.model, choice if isinstance(choice, Wait) else None)
+        told = self._failed.told
+        if isinstance(told, ProxyError):
+            raise told
+        self._decision.outcome = f"{told.status}: {told.message}"
+        tell_refusal(told, self._ask, self._sink)
+
+    def _beat(self) -> bytes:
+        return SILENT_HEARTBEAT if self._pump is None else self._pump.heartbeat
+
+    # -- what is noted
+
+    def _report(self, proven: Proven, broken: UpstreamTrouble | None) -> None:
+        status, credential = proven.answer.status, proven.attempt.grant.candidate.credential
+        ending = f", then broken: {broken.message}" if broken else ""
+        self._decision.outcome = f"{status} by {credential}{ending}"
+        self._log.debug(
+            "{request_id}: {model} by {credential}: {status}{ending}",
+            request_id=self._ask.request_id,
+            model=self._ask.model,
+            credential=credential,
+            status=status,
+            ending=ending,
+        )
 
     def _note_losses(self, attempt: Attempt) -> None:
         for loss in attempt.prepared.losses:
@@ -289,77 +356,19 @@ class Exchange:
                 request_id=self._ask.request_id,
                 field=loss.field,
                 fate="emulated" if loss.emulated else "left out",
-                credential=attempt.candidate.credential,
+                credential=attempt.grant.candidate.credential,
                 why=loss.why,
             )
 
-    def _report(self, attempt: Attempt, status: int, broken: UpstreamTrouble | None) -> None:
-        if broken is not None and not self._cut_short and is_trouble(_status_of(broken)):
-            self._cool(attempt, _status_of(broken), None, broken.message)
-        elif status < 300:
-            self._pool.served(attempt.candidate, attempt.asked_at)
-        self._log.debug(
-            "{request_id}: {model} by {credential}: {status}{ending}",
-            request_id=self._ask.request_id,
-            model=self._ask.model,
-            credential=attempt.candidate.credential,
-            status=status,
-            ending=f", then broken: {broken.message}" if broken else "",
-        )
 
-    def _cool(self, attempt: Attempt, status: int, hint: float | None, reason: str) -> None:
-        seconds = self._pool.failed(attempt.candidate, status, self._clock.seconds(), hint)
-        self._log.warn(
-            "{request_id}: {credential} cools for {seconds:.0f} s for {model} ({status}): {reason}",
-            request_id=self._ask.request_id,
-            credential=attempt.candidate.credential,
-            seconds=seconds,
-            model=attempt.candidate.model,
-            status=status or "no status",
-            reason=reason[:MAX_LOGGED_CHARACTERS],
-        )
-
-    def _refuse(self, refusal: Refusal) -> None:
-        """Tell the client an upstream's error answer."""
-        if self._sink.head_sent:
-            self._tell_late(refusal.status, refusal.message, refusal.context_overflow)
-            return
-        length = (b"content-length", b"%d" % len(refusal.body))
-        self._sink.head(refusal.status, (*refusal.headers, length))
-        self._sink.write(refusal.body)
-        self._sink.finish()
-
-    def _tell(self, error: ProxyError) -> None:
-        """Tell an error: in the stream if its head is out, else by raising it for the door to make an answer of."""
-        if not self._sink.head_sent:
-            raise error
-        self._tell_late(error.status, error.message, isinstance(error, Reported) and error.context_overflow)
-
-    def _tell_late(self, status: int, message: str, overflow: bool) -> None:
-        """Tell an error in a stream whose head is out."""
-        overflow = overflow or is_context_overflow(status, message)
-        self._sink.write(self._ask.wire.error_event(Complaint(status, message, self._ask.request_id, overflow)))
-        self._sink.finish()
-
-    def _beat(self) -> bytes:
-        return SILENT_HEARTBEAT if self._pump is None else self._pump.heartbeat
+def _is_won(outcome: Outcome) -> bool:
+    return outcome.final if isinstance(outcome, Failed) else not isinstance(outcome, Unsaid)
 
 
-def _all_cooling(model: str, wait: Wait) -> UpstreamTrouble:
-    """Nobody may be asked just now: told with the status that the last real answer had."""
-    kind = {429: RateLimited, 529: Overloaded}.get(wait.status, Unavailable)
-    why = f"status {wait.status}" if wait.status else "a broken answer"
-    return kind(
-        f"Every credential for {model} is cooling down; the first, after {why}, is back in {wait.seconds:.0f} s.",
-        wait.seconds,
-    )
-
-
-def _status_of(trouble: UpstreamTrouble) -> int:
-    """The status by which trouble counts: that of an error which the upstream told in a stream, else none."""
-    return trouble.status if isinstance(trouble, Reported) else NO_ANSWER
-
-
-def shutting_down() -> Unavailable:
-    """What is told of a daemon that is being stopped."""
-    return Unavailable("The proxy is shutting down.", retry_after=1.0)
+def _nearest(waits: Sequence[Wait]) -> Wait | None:
+    """What to wait for: whatever comes first."""
+    if not waits:
+        return None
+    known = [wait for wait in waits if wait.seconds is not None]
+    first = min(known, key=lambda wait: wait.seconds or 0.0, default=waits[0])
+    return attrs.evolve(first, full=any(wait.full for wait in waits))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from typing import ClassVar
@@ -14,10 +15,14 @@ from twisted.python.failure import Failure
 from twisted.web.server import Request
 
 from cliproxy.ask import Ask, Provision
-from cliproxy.exchange import Exchange, shutting_down
+from cliproxy.asking import Shared
+from cliproxy.exchange import Exchange
+from cliproxy.routing.decisions import Decision, Decisions
 from cliproxy.routing.pool import Pool
 from cliproxy.streaming.outlet import Outlet
 from cliproxy.streaming.sink import Sink
+from cliproxy.telling import shutting_down
+from cliproxy.waiting import Waiting
 
 
 class Exchanges:
@@ -26,13 +31,20 @@ class Exchanges:
     _log: ClassVar[Logger] = Logger()
 
     def __init__(
-        self, provision: Provision, pool: Pool, clock: IReactorTime, wall: Callable[[], float] = time.time
+        self,
+        provision: Provision,
+        pool: Pool,
+        clock: IReactorTime,
+        wall: Callable[[], float] = time.time,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self.provision = provision
         """For exchanges to come; a reload puts another here."""
-        self._pool = pool
+        self.waiting = Waiting(clock, provision.routing.queue_size)
+        """Those for whom no credential is free just now."""
+        self.decisions = Decisions()
         self._clock = clock
-        self._wall = wall
+        self._shared = Shared(pool, self.waiting, clock, wall, chance)
         self._running: dict[Exchange, Deferred[None]] = {}
         self._drained: Deferred[None] | None = None
 
@@ -62,7 +74,11 @@ class Exchanges:
         return self.provision
 
     def _run(self, ask: Ask, sink: Outlet, provision: Provision) -> Deferred[None]:
-        exchange = Exchange(ask, sink, provision, self._pool, self._clock, self._wall)
+        decision = Decision(
+            ask.request_id, self._shared.wall(), ask.model, ask.session.source if ask.session is not None else ""
+        )
+        self.decisions.begin(decision)
+        exchange = Exchange(ask, sink, provision, self._shared, decision)
         served = Deferred.fromCoroutine(exchange.run())
         if not served.called:
             self._running[exchange] = served
@@ -84,6 +100,7 @@ class Exchanges:
         return drained.addBoth(_without, late)
 
     def _cut_short(self) -> None:
+        self.waiting.close()  # else the end of one would let in the next
         for exchange, served in tuple(self._running.items()):
             if not exchange.cut_short():
                 served.cancel()

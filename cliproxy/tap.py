@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, ClassVar, NoReturn, cast
 import attrs
 from twisted.application.service import IService, MultiService, Service
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorCore, IReactorFromThreads, IReactorThreads, IReactorTime
-from twisted.internet.threads import deferToThreadPool
+from twisted.internet.interfaces import IReactorCore, IReactorFromThreads, IReactorTime
 from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.failure import Failure
@@ -28,8 +27,9 @@ from cliproxy.config.auth_dir import remarks
 from cliproxy.config.installation import SecretUnusable, secret_in
 from cliproxy.config.loader import ConfigInvalid, ConfigUnreadable, Loaded, load
 from cliproxy.config.schema import Config
-from cliproxy.config.watcher import Reading, Watcher
+from cliproxy.config.watcher import Watcher
 from cliproxy.observe import logs
+from cliproxy.threads import in_threads
 
 if TYPE_CHECKING:
     from cliproxy.daemon import Daemon
@@ -81,7 +81,7 @@ class Program(MultiService):
         self._watcher: Watcher | None = None
         if path is not None:
             self._watcher = Watcher(
-                path, self._reloaded, cast(IReactorTime, reactor), self._in_a_thread, in_use=loaded.digest
+                path, self._reloaded, cast(IReactorTime, reactor), in_threads(reactor), in_use=loaded.digest
             )
             self._watcher.setServiceParent(self)
         Signals(reactor, self.reload).setServiceParent(self)
@@ -123,7 +123,8 @@ class Program(MultiService):
             endpoints = endpoints or [configured_endpoint(self._reactor, config.listening)]
         except CannotListen as error:
             _exit(str(error))
-        return Daemon(config, cast(IReactorTime, self._reactor), endpoints, self._secret(config))
+        off_reactor = None if self._path is None else in_threads(self._reactor)
+        return Daemon(config, cast(IReactorTime, self._reactor), endpoints, self._secret(config), off_reactor)
 
     def _secret(self, config: Config) -> bytes:
         """The installation's, where there is one: a demo leaves nothing behind."""
@@ -145,10 +146,6 @@ class Program(MultiService):
         if loaded.config.listening != before:
             self._log.warn("host, port, tls and body-limit take effect after a restart")
         self._log.info("configuration reloaded from {path}", path=self._path)
-
-    def _in_a_thread(self, read: Callable[[], Reading]) -> Deferred[Reading]:
-        pool = cast(IReactorThreads, self._reactor).getThreadPool()
-        return deferToThreadPool(cast(IReactorFromThreads, self._reactor), pool, read)
 
     def _listening(self, urls: list[str]) -> list[str]:
         systemd.notify(systemd.READY)

@@ -18,11 +18,13 @@ from cliproxy.formats import FORMATS
 from cliproxy.formats.codec import Dialect
 from cliproxy.formats.wire import Operation
 from cliproxy.routing.catalogue import Candidate, CredentialId, ModelName
+from cliproxy.routing.pool import Grant, Wanted
 from cliproxy.secret import Secret
-from cliproxy.translate.translation import Prepared, Upstream
+from cliproxy.translate.translation import Asked, Prepared, Translation, Upstream
 from cliproxy.upstream.accounts import Account
 from cliproxy.upstream.headers import HeaderLines, Line
 from cliproxy.upstream.transport import Answer, Outgoing
+from tests.support.translating import rules
 
 ACCOUNT = Account(
     "gemini:1", "gemini", EncodedURL.from_text("https://google.example"), Secret("key-of-upstream"), False
@@ -64,7 +66,9 @@ class Response:
 def attempt(prepared: Prepared = TRANSLATED, ask: Ask = ASK) -> Attempt:
     candidate = Candidate(CredentialId("gemini:1"), ModelName("gemini-3-pro"))
     upstream = Upstream(FORMATS["gemini"], "gemini@google.example", "gemini-3-pro", Dialect())
-    return Attempt(ask, candidate, ACCOUNT, upstream, prepared, 0.0)
+    grant = Grant(candidate, 0.0, Wanted("opus", (candidate,)))
+    asked = Asked(ask.request_id, ask.wire, ask.operation, ask.model, ask.stream, ask.body, None, 0)
+    return Attempt(ask, grant, ACCOUNT, upstream, Translation(asked, rules()), prepared)
 
 
 def lines(outgoing: Outgoing) -> tuple[Line, ...]:

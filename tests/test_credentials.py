@@ -5,6 +5,7 @@ from typing import Any
 import attrs
 import pytest
 
+from cliproxy.config.loader import parse
 from cliproxy.config.schema import (
     DIRECT,
     AuthHeader,
@@ -16,12 +17,16 @@ from cliproxy.config.schema import (
     Model,
     OpenAICompatibility,
     Proxy,
+    Retrying,
+    Routing,
+    Share,
     VertexKey,
 )
-from cliproxy.credentials import CLAUDE, DEMO, DEMOS, GEMINI, OPENAI, Range, offers_and_accounts
+from cliproxy.credentials import DEMO, DEMOS, offers_and_accounts
 from cliproxy.demo.settings import MODELS
 from cliproxy.formats.codec import Dialect
-from cliproxy.routing.catalogue import Candidate, Catalogue, CredentialId, ModelName, Offer
+from cliproxy.ranges import CLAUDE, GEMINI, OPENAI, Range
+from cliproxy.routing.catalogue import Candidate, Catalogue, CredentialId, ModelName, Offer, Terms
 from cliproxy.secret import Secret
 from cliproxy.upstream.accounts import Account
 
@@ -106,6 +111,74 @@ def test_prefix_and_exclusions_are_passed_on() -> None:
 def test_the_names_shown_are_served_by_their_own_pattern(served: Range) -> None:
     offer = Offer(DEMO, patterns=served.patterns)
     assert all(offer.serves(name) == name for name in served.listed)
+
+
+# -- on which terms
+
+
+def terms(share: Share, routing: Routing | None = None, retrying: Retrying | None = None) -> Terms:
+    """Of a key with this share."""
+    config = Config(claude_keys=(key(share=share),), routing=routing or Routing(), retrying=retrying or Retrying())
+    return only(config)[0].terms
+
+
+def test_a_share_that_says_nothing_gives_the_plainest_terms() -> None:
+    assert terms(Share()) == Terms()
+
+
+def test_priority_and_weight_are_passed_on() -> None:
+    assert terms(Share(priority=-3, weight=7)) == Terms(priority=-3, weight=7)
+
+
+@pytest.mark.parametrize(("own", "overall", "most"), [(None, 5, 5), (2, 5, 2), (0, 5, 0), (2, 0, 2)])
+def test_a_key_s_own_limit_comes_before_that_of_all(own: int | None, overall: int, most: int) -> None:
+    assert terms(Share(max_concurrency=own), Routing(max_concurrency=overall)).max_concurrency == most
+
+
+@pytest.mark.parametrize(
+    ("own", "overall", "cools"), [(None, False, True), (None, True, False), (False, True, True), (True, False, False)]
+)
+def test_what_a_key_says_of_cooling_comes_before_what_is_said_of_all(
+    own: bool | None, overall: bool, cools: bool
+) -> None:
+    assert terms(Share(disable_cooling=own), retrying=Retrying(disable_cooling=overall)).cools is cools
+
+
+def test_all_offers_of_a_credential_have_its_terms() -> None:
+    models = (Model("a", "fast"), Model("b", "fast"))
+    server = OpenAICompatibility("n", "http://h", models=models, share=Share(priority=2))
+    offers, _ = offers_and_accounts(Config(openai_compatibility=(server,)))
+    assert [offer.terms for offer in offers] == [Terms(priority=2)] * 2
+
+
+def test_each_key_of_a_server_has_the_server_s_weight_or_its_own() -> None:
+    keys = (KeyEntry(Secret("a")), KeyEntry(Secret("b"), weight=9), KeyEntry(Secret("c"), weight=0))
+    server = OpenAICompatibility("n", "http://h", models=(Model("m", "m"),), keys=keys, share=Share(1, weight=3))
+    offers, _ = offers_and_accounts(Config(openai_compatibility=(server,)))
+    assert [offer.terms for offer in offers] == [Terms(1, weight) for weight in (3, 9, 0)]
+
+
+def test_a_limit_is_each_key_s_own() -> None:
+    keys = (KeyEntry(Secret("a")), KeyEntry(Secret("b")))
+    server = OpenAICompatibility("n", "http://h", models=(Model("m", "m"),), keys=keys, share=Share(max_concurrency=4))
+    offers, _ = offers_and_accounts(Config(openai_compatibility=(server,)))
+    assert [offer.terms.max_concurrency for offer in offers] == [4, 4]
+
+
+@pytest.mark.parametrize(
+    ("forced", "prefix", "served"),
+    [
+        (False, "team", ["claude-x", "claude-x"]),
+        (True, "team", [None, "claude-x"]),
+        (True, "", ["claude-x", None]),
+    ],
+)
+def test_a_forced_prefix_keeps_plain_names_from_those_who_have_one(
+    forced: bool, prefix: str, served: list[str | None]
+) -> None:
+    config = Config(claude_keys=(key(prefix=prefix),), routing=Routing(force_model_prefix=forced))
+    offer, _ = only(config)
+    assert [offer.serves(name) for name in ("claude-x", "team/claude-x")] == served
 
 
 # -- what it takes to use it
@@ -431,6 +504,49 @@ def test_the_order_is_that_of_the_configuration() -> None:
     assert list(offers_and_accounts(Config(claude_keys=keys))[1]) == expected
 
 
+def kinds(config: Config) -> list[str]:
+    """Of all credentials, in their order."""
+    return [name.partition(":")[0] for name in offers_and_accounts(config)[1]]
+
+
+def test_the_order_is_that_of_the_file_whatever_the_sections() -> None:
+    text = """\
+openai-compatibility: [{name: n, base-url: http://h, models: [{name: m}], api-keys: [a, b]}]
+codex-api-key: [{api-key: a}]
+generative-language-api-key: [a]
+claude-api-key: [{api-key: a}, {api-key: b}]
+vertex-api-key: [{api-key: a}]
+gemini-api-key: [{api-key: b}]
+"""
+    assert kinds(parse(text).config) == [
+        "openai-compatibility",
+        "openai-compatibility",
+        "codex",
+        "gemini",
+        "claude",
+        "claude",
+        "vertex",
+        "gemini",
+    ]
+
+
+def test_offers_stand_in_the_order_of_their_accounts() -> None:
+    config = parse("codex-api-key: [{api-key: a}]\nclaude-api-key: [{api-key: b}]").config
+    offers, accounts = offers_and_accounts(config)
+    assert [offer.credential for offer in offers] == list(accounts)
+
+
+def test_an_alias_of_an_entry_stands_where_it_is_written_and_not_where_its_anchor_is() -> None:
+    text = "x: [&one {api-key: one}]\nclaude-api-key: [{api-key: two}, *one]"
+    accounts = offers_and_accounts(parse(text).config)[1]
+    assert [account.key.reveal() for account in accounts.values()] == ["two", "one"]
+
+
+def test_keys_of_the_older_list_do_not_come_first_for_having_no_more_to_say() -> None:
+    config = parse("claude-api-key: [{api-key: a}]\ngenerative-language-api-key: [b]").config
+    assert kinds(config) == ["claude", "gemini"]
+
+
 def test_kinds_come_in_one_order() -> None:
     config = Config(
         openai_compatibility=(OpenAICompatibility("n", "http://h"),),
@@ -439,5 +555,4 @@ def test_kinds_come_in_one_order() -> None:
         gemini_keys=(GeminiKey(KEY),),
         claude_keys=(ClaudeKey(KEY),),
     )
-    kinds = [name.partition(":")[0] for name in offers_and_accounts(config)[1]]
-    assert kinds == ["claude", "gemini", "vertex", "codex", "openai-compatibility"]
+    assert kinds(config) == ["claude", "gemini", "vertex", "codex", "openai-compatibility"]

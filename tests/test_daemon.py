@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import attrs
 import orjson
+import pytest
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
@@ -15,10 +18,13 @@ from zope.interface.verify import verifyObject
 
 import cliproxy
 from cliproxy.config.schema import Access, Config, Listening, Retrying, Timeouts
-from cliproxy.daemon import Daemon, House
+from cliproxy.daemon import Daemon
+from cliproxy.house import House
 from cliproxy.secret import Secret
+from cliproxy.store.place import state_path
+from cliproxy.store.state import StateFile
 from cliproxy.web.channel import LimitedSite
-from tests.support.house import MODEL, WHOLE, Asked, Caller, MemoryHouse, Upstream, key, request
+from tests.support.house import MODEL, TODAY, WHOLE, Asked, Caller, MemoryHouse, Upstream, at_once, key, request
 
 DEMO = Config(demo=True)
 DEMO_CREDENTIALS = ("demo", "demo-responses", "demo-chat", "demo-gemini")
@@ -235,3 +241,36 @@ def test_two_daemons_share_nothing() -> None:
     assert len(two.upstream.asked) == 1
     one.configure(access=Access(api_keys=(Secret("other"),)))
     assert two.stream().raw == b""
+
+
+# -- what is kept on disk ------------------------------------------------------------------------------------------
+
+
+def test_without_a_way_to_write_nothing_is_read_or_left(tmp_path: Path) -> None:
+    config = Config(claude_keys=(key(0),), auth_dir=str(tmp_path / "accounts"))
+    daemon = Daemon(config, MemoryReactorClock())
+    daemon.startService()
+    daemon.stopService()
+    assert daemon.home is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_last_reply_taught_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is known is written after the drain: replies that end in it still teach something."""
+    reactor = MemoryReactorClock()
+    upstream = Upstream(reactor)
+    config = Config(claude_keys=(key(0),), auth_dir=str(tmp_path))
+    monkeypatch.setattr("cliproxy.daemon.House", lambda config, *_: MemoryHouse(config, reactor, upstream))
+    daemon = Daemon(config, reactor, off_reactor=at_once)
+    daemon.startService()
+    site = LimitedSite(daemon.house.doors, reactor, daemon.house.body_limit)
+    Caller(site, reactor).ask(request(stream=True, model=MODEL))
+    upstream.last.answer(body=WHOLE[:-60])
+    stopped = told(daemon.stopService())
+    reactor.advance(1)
+    assert stopped == []
+    upstream.last.cut()
+    reactor.pump([0.1] * 20)
+    assert stopped == [None]
+    (row,) = StateFile(state_path(config)).load(TODAY).standings
+    assert (row.model, row.verdict) == (MODEL, "transient")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from cliproxy.ask import Ask
+from cliproxy.config.schema import Config, Routing
 from cliproxy.errors import Unavailable
 from cliproxy.formats.anthropic import ANTHROPIC
 from cliproxy.formats.wire import Operation
 from tests.support.ends import ClientEnd
-from tests.support.house import MODEL, WHOLE, Daemon, request
+from tests.support.house import BLOCK, MODEL, START, WHOLE, Daemon, refuse, request, serve
 
 
 def ask() -> Ask:
@@ -50,3 +51,62 @@ def test_a_daemon_that_stops_takes_no_more_of_them(end: ClientEnd) -> None:
     daemon.house.drain()
     with pytest.raises(Unavailable):
         daemon.house.serve_into(ask(), end.sink)
+
+
+def test_each_request_has_its_decision(end: ClientEnd) -> None:
+    daemon = Daemon()
+    daemon.house.serve_into(ask(), end.sink)
+    told = daemon.house.explanation("req_1")
+    assert told is not None
+    assert (told["model"], told["outcome"]) == (MODEL, "under way")
+
+
+@pytest.mark.parametrize(
+    ("ending", "outcome"),
+    [
+        ("served", "200 by claude:"),
+        ("broken", "then broken: The upstream cut"),
+        ("refused", "400: Slow down"),
+        ("unreachable", "502: "),
+        ("left", "the client left"),
+        ("stopped", "the proxy was stopped"),
+    ],
+)
+def test_how_it_ended_is_noted(ending: str, outcome: str) -> None:
+    daemon = Daemon(1, Config(shutdown_grace_seconds=1))
+    client = daemon.talk("a", stream=ending != "stopped")
+    asked = daemon.upstream.last
+    (running,) = daemon.house._exchanges.decisions._kept
+    if ending == "served":
+        serve(asked)
+    elif ending == "broken":
+        asked.answer().say(START + BLOCK).cut()
+    elif ending == "refused":
+        refuse(asked, 400)
+    elif ending == "unreachable":
+        asked.fail()
+    elif ending == "left":
+        client.leave()
+    else:
+        daemon.house.drain()
+        daemon.pass_time(1)
+    told = daemon.house.explanation(running)
+    assert told is not None
+    assert outcome in str(told["outcome"])
+
+
+def test_an_unknown_model_has_a_decision_without_steps() -> None:
+    daemon = Daemon()
+    told = daemon.explained(daemon.stream("unheard-of"))
+    assert (told["steps"], str(told["outcome"])[:4]) == ([], "404:")
+
+
+def test_when_the_grace_is_over_nobody_is_let_in_any_more() -> None:
+    """The end of the first let in the second, which was sent upstream to be cancelled there."""
+    daemon = Daemon(1, Config(routing=Routing(max_concurrency=1), shutdown_grace_seconds=1))
+    daemon.talk("a", stream=False)
+    daemon.talk("b", stream=False)
+    daemon.house.drain()
+    daemon.pass_time(1)
+    assert len(daemon.upstream.asked) == 1
+    assert daemon.house._exchanges.running == 0

@@ -48,6 +48,17 @@ def test_a_configuration_may_be_a_file(kind: type[str] | type[Path], tmp_path: P
     assert cliproxy.service(kind(path), Clock()).house.config.retrying.request_retry == 7
 
 
+def test_nothing_is_left_in_a_directory_unless_that_is_asked_for(tmp_path: Path) -> None:
+    cliproxy.service(Config(auth_dir=str(tmp_path / "auth")), MemoryReactorClock()).startService()
+    assert not (tmp_path / "auth").exists()
+
+
+def test_a_service_with_a_home_has_the_accounts_that_were_logged_in_to(tmp_path: Path) -> None:
+    (tmp_path / "kimi-1.json").write_text('{"type": "kimi", "access_token": "a-token-of-kimi"}')
+    service = cliproxy.service(Config(auth_dir=str(tmp_path)), MemoryReactorClock(), home=True)
+    assert service.house.credential_names == ("kimi-1.json",)
+
+
 def test_a_file_that_is_not_there_raises(tmp_path: Path) -> None:
     with pytest.raises(ConfigUnreadable):
         cliproxy.service(tmp_path / "none.yaml", Clock())

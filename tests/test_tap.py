@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
@@ -25,6 +25,13 @@ LISTEN = "tcp:8317:interface=127.0.0.1"
 pytestmark = pytest.mark.usefixtures("empty_home")
 
 
+class Threads:
+    """A pool that does its work at once."""
+
+    def callInThreadWithCallback(self, done: Callable[[bool, object], None], work: Callable[..., object]) -> None:
+        done(True, work())
+
+
 class Reactor(MemoryReactorClock):
     """In memory, with a way in from signal handlers, which is taken at once."""
 
@@ -36,6 +43,9 @@ class Reactor(MemoryReactorClock):
     def callFromThread(self, call: object, *arguments: object) -> None:
         assert callable(call)
         call(*arguments)
+
+    def getThreadPool(self) -> Threads:
+        return Threads()
 
     def stop(self) -> None:
         self.stops += 1

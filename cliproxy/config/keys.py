@@ -38,6 +38,10 @@ def _upstream(section: str, without: str) -> Mapping[str, Key]:
         f"{section}.models[].name": _used("", f"Name of a model upstream; {without}."),
         f"{section}.models[].alias": _used("its name", "Name by which clients ask for that model."),
         f"{section}.excluded-models": _used("none", "Models that this key does not serve, `*` matching any text."),
+        f"{section}.priority": _used("0", "Nobody of a lower priority is asked while anyone of a higher one is well."),
+        f"{section}.weight": _used("1", "Share of the requests by `weighted-round-robin`; 0 for none."),
+        f"{section}.max-concurrency": _used("as routing", "Requests that this key serves at once; 0 for any number."),
+        f"{section}.disable-cooling": _used("as disable-cooling", "Whether trouble leaves this key as it is."),
     }
 
 
@@ -118,13 +122,39 @@ _USED: Final[Mapping[str, Key]] = {
     "openai-compatibility[].api-key-entries[].proxy-url": _used(
         "as proxy-url", "Proxy for this key alone; `direct` or `none` for no proxy."
     ),
+    "openai-compatibility[].api-key-entries[].weight": _used("as the server's", "Share of this key alone."),
     "openai-compatibility[].api-keys": _used("none", "Keys without more to say; the older way to list them."),
     "openai-compatibility[].disabled": _used("false", "Whether the server is left out."),
     **_upstream("openai-compatibility[]", "nothing else is served"),
+    # accounts that were logged in to
+    "logins": _used(
+        "built in",
+        "By type of account, what to use in place of what is built in: `claude: {client-id: ID}`.",
+        restart=True,
+    ),
+    "oauth-excluded-models": _used("none", "By type of account, models that it does not serve: `claude: [NAME]`."),
+    "oauth-model-alias": _used("none", "By type of account, further names: `claude: [{name: NAME, alias: NAME}]`."),
+    # who is asked
+    "routing.strategy": _used("quota-aware", "`quota-aware`, `round-robin`, `weighted-round-robin` or `fill-first`."),
+    "routing.session-affinity": _used("true", "Whether a conversation stays with its credential."),
+    "routing.session-affinity-ttl": _used("1h", "Time since its last request after which it may go anywhere."),
+    "routing.max-concurrency": _used("0", "Requests that each credential serves at once; 0 for any number."),
+    "routing.queue-size": _used("128", "Requests that may wait while every credential is full."),
+    "routing.queue-timeout-seconds": _used("300", "Seconds for which each of them waits."),
+    "force-model-prefix": _used("false", "Whether a credential with a prefix is asked by that alone."),
+    # trouble
+    "max-cooldown-seconds": _used("600", "Seconds until a resting credential is tried again, whatever was asked for."),
+    "transient-error-cooldown-seconds": _used(
+        "60", "Seconds for which a credential rests after 408, 5xx or no answer; 0 for 60, -1 for none."
+    ),
+    "disable-cooling": _used("false", "Whether trouble leaves every credential as it is."),
+    "request-retry": _used("3", "Further rounds over the credentials before the first byte of a reply."),
+    "max-retry-credentials": _used("0", "Credentials that one round asks at the most; 0 for all."),
+    "max-retry-interval": _used("30", "Seconds that a request waits at the most for a credential to be ready again."),
+    "hedge-after-ms": _used("0", "Silence in milliseconds after which a second credential is asked too; 0 for never."),
+    "fallbacks": _used("none", "Models to ask for in place of one that nobody can serve: `a: [b, c]`."),
     # the way out
     "proxy-url": _used("none", "Proxy for all upstream connections: `http`, `https` or `socks5`, login if need be."),
-    "request-retry": _used("3", "Further attempts before the first byte of a reply, each with another credential."),
-    "max-cooldown-seconds": _used("600", "Longest rest of a credential in seconds, whatever the upstream asks for."),
     "connect-timeout-seconds": _used("10", "Seconds for name look-up, connection, proxy and TLS handshake together."),
     "first-byte-timeout-seconds": _used("600", "Seconds from a request sent to its answer's head; SDKs wait as long."),
     "idle-timeout-seconds": _used("120", "Seconds of silence in an answer after which the upstream counts as gone."),
@@ -144,11 +174,14 @@ _USED: Final[Mapping[str, Key]] = {
     **_rules("override", "Values by path, set whatever the request says."),
     **_rules("override-raw", "The same, each value being JSON written as text."),
     **_rules("filter", "List of paths that are taken out."),
-    # the daemon
-    "auth-dir": _used(
-        "~/.cli-proxy-api",
-        "Directory of account files, `~` being the home directory; so far it is only looked at, and told of.",
+    # where things are kept
+    "auth-dir": _used("~/.cli-proxy-api", "Directory of account files, `~` being the home directory.", restart=True),
+    "state-dir": _used(
+        "state in auth-dir",
+        "Directory of what is known of each credential, and of the operator's socket.",
+        restart=True,
     ),
+    # the daemon
     "debug": _used("false", "Whether the log tells each step."),
     "shutdown-grace-seconds": _used("30", "Seconds that running requests get to end when the daemon is stopped."),
 }
@@ -157,7 +190,7 @@ RULES: Final = ("default", "default-raw", "override", "override-raw", "filter")
 CONDITIONS: Final = ("from-protocol", "headers", "match", "not-match", "exist", "not-exist")
 """Of a payload rule's model, in the original. What has one is left out, lest a rule hold for more than it says."""
 
-_OF_A_KEY: Final = ("weight", "priority", "disable-cooling", "request-retry", "request-scoped-errors")
+_OF_A_KEY: Final = ("request-retry", "request-scoped-errors")
 _OF_A_MODEL: Final = (
     "display-name",
     "max-context-length",
@@ -194,8 +227,6 @@ _NOT_IN_USE: Final[Iterable[str]] = (
     # credentials of other providers
     "interactions-api-key",
     "xai-api-key",
-    "oauth-model-alias",
-    "oauth-excluded-models",
     "oauth-request-scoped-errors",
     "auth-auto-refresh-workers",
     # further keys of a credential and of its models
@@ -203,17 +234,8 @@ _NOT_IN_USE: Final[Iterable[str]] = (
     *(f"{section}.models[].{name}" for section in (*_KEY_SECTIONS, "openai-compatibility[]") for name in _OF_A_MODEL),
     *(f"{section}.{name}" for section in _KEY_SECTIONS for name in ("websockets", "alpha-search")),
     "openai-compatibility[].support-prompt-cache-key",
-    "openai-compatibility[].api-key-entries[].weight",
     # routing and cooldown
-    "routing.strategy",
-    "routing.session-affinity",
-    "routing.session-affinity-ttl",
-    "force-model-prefix",
-    "max-retry-credentials",
-    "max-retry-interval",
-    "disable-cooling",
     "save-cooldown-status",
-    "transient-error-cooldown-seconds",
     "quota-exceeded.switch-project",
     "quota-exceeded.switch-preview-model",
     "quota-exceeded.antigravity-credits",

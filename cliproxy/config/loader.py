@@ -17,16 +17,20 @@ from cliproxy.config.addresses import (
     proxy_or_none,
 )
 from cliproxy.config.document import Document, Section, compose
+from cliproxy.config.logins import logins
 from cliproxy.config.payload import payload
 from cliproxy.config.problems import ConfigInvalid, ConfigUnreadable, Findings, Problem
 from cliproxy.config.readers import (
+    duration,
     number,
     of_text,
     once,
     own_name,
     secret,
     size,
+    strategy,
     text,
+    texts,
     truth,
     whole,
 )
@@ -37,12 +41,20 @@ from cliproxy.config.schema import (
     Config,
     Listening,
     Retrying,
+    Routing,
     Streaming,
     Timeouts,
     Tls,
     Translation,
 )
-from cliproxy.config.upstreams import claude_keys, codex_keys, gemini_keys, openai_compatibility, vertex_keys
+from cliproxy.config.upstreams import (
+    MAX_CONCURRENCY,
+    claude_keys,
+    codex_keys,
+    gemini_keys,
+    openai_compatibility,
+    vertex_keys,
+)
 from cliproxy.secret import Secret
 from cliproxy.shaping.table import read_entries
 
@@ -58,6 +70,8 @@ MAX_FLUSH_BYTES: Final = 16 * MIB
 MAX_BODY_BYTES: Final = 1024 * MIB
 """Bodies are held in memory."""
 MAX_RETRIES: Final = 100
+MAX_CREDENTIALS: Final = 100_000
+MAX_QUEUE: Final = 100_000
 
 PUBLIC_KEYS: Final = frozenset(Secret(f"your-api-key-{digit}") for digit in (1, 2, 3))
 """Client keys of the original's sample file. Anyone knows them, so they open nothing."""
@@ -140,10 +154,13 @@ def _config(file: Section) -> Config:
         timeouts=_timeouts(file),
         streaming=_streaming(file),
         retrying=_retrying(file),
+        routing=_routing(file, file.section("routing")),
+        logins=logins(file),
         payload=payload(file),
         translation=_translation(file.section("translation")),
         responses_websocket=file.value("responses-websocket", truth, plain.responses_websocket),
         auth_dir=file.value("auth-dir", text, plain.auth_dir),
+        state_dir=file.value("state-dir", text, plain.state_dir),
         debug=file.value("debug", truth, plain.debug),
         shutdown_grace_seconds=file.value("shutdown-grace-seconds", _SECONDS_OR_NONE, plain.shutdown_grace_seconds),
     )
@@ -222,9 +239,31 @@ def _streaming(file: Section) -> Streaming:
 
 def _retrying(file: Section) -> Retrying:
     plain = Retrying()
+    transient = file.value("transient-error-cooldown-seconds", whole(-1, MAX_SECONDS), 0)
     return Retrying(
         request_retry=file.value("request-retry", whole(0, MAX_RETRIES), plain.request_retry),
+        max_retry_credentials=file.value("max-retry-credentials", whole(0, MAX_CREDENTIALS), 0),
+        max_retry_interval_seconds=file.value("max-retry-interval", _SECONDS_OR_NONE, plain.max_retry_interval_seconds),
         max_cooldown_seconds=file.value("max-cooldown-seconds", _SECONDS, plain.max_cooldown_seconds),
+        transient_cooldown_seconds=max(0, transient) if transient else plain.transient_cooldown_seconds,
+        disable_cooling=file.value("disable-cooling", truth, plain.disable_cooling),
+        hedge_seconds=file.value("hedge-after-ms", number(MAX_SECONDS * 1000, zero=True), 0.0) / 1000,
+        fallbacks=file.mapping("fallbacks", own_name, texts),
+    )
+
+
+def _routing(file: Section, section: Section) -> Routing:
+    plain = Routing()
+    return Routing(
+        strategy=section.value("strategy", of_text(strategy), plain.strategy),
+        session_affinity=section.value("session-affinity", truth, plain.session_affinity),
+        session_affinity_seconds=section.value(
+            "session-affinity-ttl", duration(MAX_SECONDS), plain.session_affinity_seconds
+        ),
+        max_concurrency=section.value("max-concurrency", whole(0, MAX_CONCURRENCY), plain.max_concurrency),
+        queue_size=section.value("queue-size", whole(0, MAX_QUEUE), plain.queue_size),
+        queue_seconds=section.value("queue-timeout-seconds", _SECONDS, plain.queue_seconds),
+        force_model_prefix=file.value("force-model-prefix", truth, plain.force_model_prefix),
     )
 
 

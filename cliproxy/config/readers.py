@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from cliproxy.config.schema import AuthHeader, WireApi
+from cliproxy.config.schema import AuthHeader, StrategyName, WireApi
 from cliproxy.conversation.parts import Json
 from cliproxy.formats import jsontext
 from cliproxy.secret import Secret
@@ -38,6 +38,19 @@ _NUMBER: Final = re.compile(r"[-+]?([0-9]{1,18}(\.[0-9]{0,18})?|\.[0-9]{1,18})",
 _SIZE: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?) ?([A-Za-z]+)", re.ASCII)
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+
+_DURATION: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)", re.ASCII)
+_SECONDS_OF: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_STRATEGIES: Final[Mapping[str, StrategyName]] = {
+    "quota-aware": "quota-aware",
+    "round-robin": "round-robin",
+    "rr": "round-robin",
+    "weighted-round-robin": "weighted-round-robin",
+    "weighted": "weighted-round-robin",
+    "wrr": "weighted-round-robin",
+    "fill-first": "fill-first",
+    "ff": "fill-first",
+}
 
 _UNITS: Final = {
     "b": 1,
@@ -162,6 +175,24 @@ def size(least: int, most: int) -> Reads[int]:
     return reads
 
 
+def duration(most: float) -> Reads[float]:
+    """A time in seconds: `1h`, `1h30m`, `90s`, or a number of seconds; above 0, up to `most`."""
+    expected = "a time such as 1h, 30m, 90s or a number of seconds"
+
+    def reads(node: Node) -> float:
+        written = _scalar(node, expected)
+        parts = _DURATION.findall(written)
+        if parts and "".join(map("".join, parts)) == written:
+            seconds = sum(float(count) * _SECONDS_OF[unit] for count, unit in parts)
+        elif _NUMBER.fullmatch(written):
+            seconds = float(written)
+        else:
+            raise Unfit(f"expected {expected}, found {kind(node)}")
+        return _within(seconds, math.nextafter(0.0, 1.0), most, f"a time of at most {most:g} seconds")
+
+    return reads
+
+
 N = TypeVar("N", int, float)
 
 
@@ -194,6 +225,14 @@ def wire_api(written: str) -> WireApi:
     raise Unfit("expected chat or responses")
 
 
+def strategy(written: str) -> StrategyName:
+    """How one of several credentials is chosen."""
+    found = _STRATEGIES.get(written.lower())
+    if found is None:
+        raise Unfit("expected quota-aware, round-robin, weighted-round-robin or fill-first")
+    return found
+
+
 def prefix(written: str) -> str:
     """What stands before the slash in `prefix/model`."""
     if "/" in written or " " in written:
@@ -213,6 +252,12 @@ def own_name(written: str) -> str:
     if not written.strip() or _UNPRINTABLE.search(written):
         raise Unfit("expected names of letters that print")
     return written.strip()
+
+
+def texts(node: Node) -> tuple[str, ...]:
+    """A list of lines of text, or one line alone; what is empty is left out."""
+    nodes = node.value if isinstance(node, SequenceNode) else [node]
+    return once(tuple(text(entry) for entry in nodes if not is_blank(entry)))
 
 
 def once(values: tuple[H, ...]) -> tuple[H, ...]:

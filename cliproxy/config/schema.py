@@ -24,6 +24,8 @@ MIB: Final = 1024 * KIB
 AuthHeader = Literal["x-api-key", "bearer"]
 ProxyScheme = Literal["http", "https", "socks5"]
 WireApi = Literal["chat", "responses"]
+Override: TypeAlias = str | int | float | Secret
+StrategyName = Literal["quota-aware", "round-robin", "weighted-round-robin", "fill-first"]
 
 
 @attrs.frozen
@@ -87,6 +89,22 @@ class Model:
     alias: str
 
 
+@attrs.frozen
+class Share:
+    """Which part of the requests a credential gets."""
+
+    priority: int = 0
+    """`priority`: as long as anyone of a higher one is well, nobody of a lower one is asked."""
+    weight: int = 1
+    """`weight`: by `weighted-round-robin` alone."""
+    max_concurrency: int | None = None
+    """`max-concurrency`: requests at once. None: as `routing` says; 0: any number."""
+    disable_cooling: bool | None = None
+    """`disable-cooling`: trouble is nothing to it. None: as the file says."""
+    place: int = 0
+    """Of its section among those of the file: credentials stand in the order in which they are written there."""
+
+
 class Upstream(Protocol):
     """What every section that names an upstream has, whatever the upstream speaks."""
 
@@ -110,6 +128,10 @@ class Upstream(Protocol):
     def excluded_models(self) -> tuple[str, ...]:
         """Names or patterns with `*`."""
 
+    @property
+    def share(self) -> Share:
+        """Which part of the requests its credentials get."""
+
 
 @attrs.frozen
 class ClaudeKey:
@@ -126,6 +148,7 @@ class ClaudeKey:
     prefix: str = ""
     excluded_models: tuple[str, ...] = ()
     """Names or patterns with `*`."""
+    share: Share = Share()
     auth_header: AuthHeader | None = None
     """`auth-header`. None: `x-api-key` for Anthropic's own host, `bearer` elsewhere, as the original does."""
 
@@ -143,6 +166,7 @@ class GeminiKey:
     """None given: every `gemini-*` name is served as it is."""
     prefix: str = ""
     excluded_models: tuple[str, ...] = ()
+    share: Share = Share()
 
 
 @attrs.frozen
@@ -158,6 +182,7 @@ class VertexKey:
     """None given: every `gemini-*` name is served as it is."""
     prefix: str = ""
     excluded_models: tuple[str, ...] = ()
+    share: Share = Share()
 
 
 @attrs.frozen
@@ -173,6 +198,7 @@ class CodexKey:
     """None given: OpenAI's names, such as `gpt-*`, are served as they are."""
     prefix: str = ""
     excluded_models: tuple[str, ...] = ()
+    share: Share = Share()
 
 
 @attrs.frozen
@@ -182,6 +208,8 @@ class KeyEntry:
     api_key: Secret = attrs.field(factory=lambda: Secret(""))
     """Empty: the server needs none."""
     proxy_url: OwnProxy = None
+    weight: int | None = None
+    """None: the server's."""
 
 
 @attrs.frozen
@@ -197,6 +225,7 @@ class OpenAICompatibility:
     """Nothing else is served. An alias that stands for several names is served by each of them in turn."""
     prefix: str = ""
     excluded_models: tuple[str, ...] = ()
+    share: Share = Share()
     keys: tuple[KeyEntry, ...] = (KeyEntry(),)
     """`api-key-entries`, and the older `api-keys`. At least one."""
     disabled: bool = False
@@ -234,9 +263,53 @@ class Retrying:
     """How trouble is met before the first byte."""
 
     request_retry: int = 3
-    """`request-retry`: further attempts, each with another credential."""
+    """`request-retry`: further rounds over all credentials, after a first one in which each was asked once."""
+    max_retry_credentials: int = 0
+    """`max-retry-credentials`: credentials asked in one round; 0: all."""
+    max_retry_interval_seconds: float = 30.0
+    """`max-retry-interval`: how long a request waits for a credential that cools; 0: not at all."""
     max_cooldown_seconds: float = 600.0
-    """`max-cooldown-seconds`: no hint of an upstream keeps a credential out for longer."""
+    """`max-cooldown-seconds`: no hint of an upstream keeps a credential out for longer than until a probe."""
+    transient_cooldown_seconds: float = 60.0
+    """`transient-error-cooldown-seconds`: after 408, 5xx or no answer; -1 in the file: none, 0 here."""
+    disable_cooling: bool = False
+    """`disable-cooling`: no credential cools, but for a model it has not."""
+    hedge_seconds: float = 0.0
+    """`hedge-after-ms`: silence after which a second credential is asked as well; 0: never."""
+    fallbacks: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict, hash=False)
+    """`fallbacks`: by a model's name, those that are asked for in its place, in order."""
+
+
+@attrs.frozen
+class Routing:
+    """Who is asked."""
+
+    strategy: StrategyName = "quota-aware"
+    """`routing.strategy`."""
+    session_affinity: bool = True
+    """`routing.session-affinity`: a conversation stays on its account."""
+    session_affinity_seconds: float = 3600.0
+    """`routing.session-affinity-ttl`: for so long after its last request."""
+    max_concurrency: int = 0
+    """`routing.max-concurrency`: requests at once for each credential; 0: any number."""
+    queue_size: int = 128
+    """`routing.queue-size`: requests that wait while every credential is full."""
+    queue_seconds: float = 300.0
+    """`routing.queue-timeout-seconds`: for how long each."""
+    force_model_prefix: bool = False
+    """`force-model-prefix`: a credential with a prefix is asked by that alone."""
+
+
+@attrs.frozen
+class Logins:
+    """Accounts that were logged in to."""
+
+    overrides: Mapping[str, Mapping[str, Override]] = attrs.field(factory=dict, repr=False, hash=False)
+    """`logins`: by type of account and field of `LoginType`, what is in place of the table's."""
+    excluded_models: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict, hash=False)
+    """`oauth-excluded-models`: by type of account."""
+    aliases: Mapping[str, tuple[Model, ...]] = attrs.field(factory=dict, hash=False)
+    """`oauth-model-alias`: by type of account."""
 
 
 @attrs.frozen
@@ -297,11 +370,15 @@ class Config:
     timeouts: Timeouts = attrs.field(factory=Timeouts)
     streaming: Streaming = attrs.field(factory=Streaming)
     retrying: Retrying = attrs.field(factory=Retrying)
+    routing: Routing = attrs.field(factory=Routing)
+    logins: Logins = attrs.field(factory=Logins)
     payload: Payload = attrs.field(factory=Payload)
     translation: Translation = attrs.field(factory=Translation)
     responses_websocket: bool = True
     """`responses-websocket`: whether `GET /v1/responses` opens a WebSocket."""
     auth_dir: str = "~/.cli-proxy-api"
+    state_dir: str = ""
+    """`state-dir`: what the pool knows over a restart, and the operator's socket. Empty: `state` in `auth_dir`."""
     debug: bool = False
     shutdown_grace_seconds: float = 30.0
     """`shutdown-grace-seconds`: how long running exchanges may go on after SIGTERM."""

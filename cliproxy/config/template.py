@@ -39,6 +39,10 @@ api-keys:
 #        alias: name-for-clients
 #    excluded-models:
 #      - "*-preview"
+#    priority: 0                     # those of a lower one wait until this one is not well
+#    weight: 1                       # share by weighted-round-robin
+#    max-concurrency: 4              # requests at once
+#    disable-cooling: false
 # API keys for Gemini, for Vertex AI, and for OpenAI or any upstream that speaks OpenAI Responses. What may stand beside
 # a key is the same as above, but for auth-header; so it is for the servers below.
 #gemini-api-key:
@@ -60,6 +64,37 @@ api-keys:
 #    models:                         # nothing else is served
 #      - name: name-at-the-server
 #        alias: name-for-clients
+# `cliproxy login` makes accounts. By type of account: another OAuth client or address (restart), exclusions, aliases.
+#logins: {{}}
+#oauth-excluded-models: {{}}
+#oauth-model-alias: {{}}
+
+# -- who is asked --------------------------------------------------------------
+#routing:
+#  strategy: quota-aware             # or round-robin, weighted-round-robin, fill-first
+#  session-affinity: true            # a conversation stays where its prompt cache is
+#  session-affinity-ttl: 1h
+#  max-concurrency: 0                # requests at once for each credential; 0: any number
+#  queue-size: 128                   # requests that wait when all are full
+#  queue-timeout-seconds: 300
+# true: clients must write the prefix of a credential that has one.
+#force-model-prefix: false
+
+# -- trouble -------------------------------------------------------------------
+# After so long a resting credential is tried again, whatever an upstream asks for.
+#max-cooldown-seconds: 600
+# The rest after 408, 5xx or no answer; -1: none.
+#transient-error-cooldown-seconds: 60
+# true: no credential rests.
+#disable-cooling: false
+# Rounds over all credentials after the first, how many one round asks (0: all), and the longest wait between two.
+#request-retry: 3
+#max-retry-credentials: 0
+#max-retry-interval: 30
+# Silence after which a second credential is asked as well; 0: never.
+#hedge-after-ms: 0
+# Models for when nobody can serve one, such as {{claude-opus-5-5: [gpt-5.5]}}.
+#fallbacks: {{}}
 
 # -- where clients connect (restart) -------------------------------------------
 # Only this machine can connect; "" means every interface.
@@ -84,10 +119,6 @@ api-keys:
 # -- the way out ---------------------------------------------------------------
 # A proxy for all upstreams, such as socks5://user:password@127.0.0.1:1080.
 #proxy-url: ""
-# Further attempts before the first byte, each with another credential.
-#request-retry: 3
-# The longest rest of a credential, whatever an upstream asks for.
-#max-cooldown-seconds: 600
 # How long an upstream may take to connect, to begin its answer, to be silent in it.
 #connect-timeout-seconds: 10
 #first-byte-timeout-seconds: 600
@@ -126,8 +157,9 @@ api-keys:
 #        - reasoning.effort
 
 # -- the daemon ----------------------------------------------------------------
-# Files of credentials.
+# Files of accounts, and what is remembered of all credentials ("": a directory in there); both (restart).
 #auth-dir: ~/.cli-proxy-api
+#state-dir: ""
 # A log of each step.
 #debug: false
 # How long running requests may go on when the daemon is stopped.

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final, TypedDict
 
+from ruamel.yaml.nodes import Node
+
 from cliproxy.config.addresses import base_url, proxy_or_direct
 from cliproxy.config.document import Section
 from cliproxy.config.readers import (
@@ -19,6 +21,7 @@ from cliproxy.config.readers import (
     text,
     truth,
     upstream_key,
+    whole,
     wire_api,
 )
 from cliproxy.config.schema import (
@@ -33,12 +36,17 @@ from cliproxy.config.schema import (
     Model,
     OpenAICompatibility,
     OwnProxy,
+    Share,
     VertexKey,
     WireApi,
 )
 from cliproxy.secret import Secret
 
 NO_KEY: Final = Secret("")
+MAX_PRIORITY: Final = 1_000_000
+MAX_WEIGHT: Final = 1_000_000
+"""As in the original."""
+MAX_CONCURRENCY: Final = 100_000
 
 _COMPATIBLE: Final[Mapping[WireApi, str]] = {"chat": "/chat/completions", "responses": "/responses"}
 """What is added to the base URL."""
@@ -51,6 +59,7 @@ class _Upstream(TypedDict):
     models: tuple[Model, ...]
     prefix: str
     excluded_models: tuple[str, ...]
+    share: Share
 
 
 class _Key(_Upstream):
@@ -74,7 +83,8 @@ def gemini_keys(file: Section) -> tuple[GeminiKey, ...]:
     keys = [GeminiKey(**key) for _, key in _keys(file, "gemini-api-key", GEMINI_BASE_URL, "/v1beta")]
     known = {key.api_key for key in keys}
     older = once(file.values("generative-language-api-key", upstream_key))
-    return (*keys, *(GeminiKey(key) for key in older if key not in known))
+    share = Share(place=_place(file, "generative-language-api-key"))
+    return (*keys, *(GeminiKey(key, share=share) for key in older if key not in known))
 
 
 def vertex_keys(file: Section) -> tuple[VertexKey, ...]:
@@ -89,10 +99,11 @@ def codex_keys(file: Section) -> tuple[CodexKey, ...]:
 
 def openai_compatibility(file: Section) -> tuple[OpenAICompatibility, ...]:
     """`openai-compatibility`."""
-    return tuple(map(_compatibility, file.entries("openai-compatibility")))
+    place = _place(file, "openai-compatibility")
+    return tuple(_compatibility(entry, place) for entry in file.entries("openai-compatibility"))
 
 
-def _compatibility(entry: Section) -> OpenAICompatibility:
+def _compatibility(entry: Section, place: int) -> OpenAICompatibility:
     speaks: WireApi = entry.value("wire-api", of_text(wire_api), "chat")
     compatibility = OpenAICompatibility(
         name=entry.required("name", text) or "",
@@ -100,7 +111,7 @@ def _compatibility(entry: Section) -> OpenAICompatibility:
         wire_api=speaks,
         keys=_key_entries(entry),
         disabled=entry.value("disabled", truth, False),
-        **_upstream(entry),
+        **_upstream(entry, place),
     )
     _doubt_base_url(entry, compatibility.base_url, _COMPATIBLE[speaks])
     if not compatibility.models and not compatibility.disabled:
@@ -110,7 +121,11 @@ def _compatibility(entry: Section) -> OpenAICompatibility:
 
 def _key_entries(entry: Section) -> tuple[KeyEntry, ...]:
     keys = [
-        KeyEntry(part.value("api-key", upstream_key, NO_KEY), _own_proxy(part))
+        KeyEntry(
+            part.value("api-key", upstream_key, NO_KEY),
+            _own_proxy(part),
+            part.value("weight", _weight, None),
+        )
         for part in entry.entries("api-key-entries")
     ]
     known = {key.api_key for key in keys}
@@ -120,24 +135,42 @@ def _key_entries(entry: Section) -> tuple[KeyEntry, ...]:
 
 def _keys(file: Section, name: str, default_base_url: str, added: str) -> Iterator[tuple[Section, _Key]]:
     """The entries of a section with one key each; `added`: how the paths below its base URL begin."""
+    place = _place(file, name)
     for entry in file.entries(name):
         key = _Key(
             api_key=entry.required("api-key", upstream_key) or NO_KEY,
             base_url=entry.value("base-url", of_text(base_url), default_base_url),
             proxy_url=_own_proxy(entry),
-            **_upstream(entry),
+            **_upstream(entry, place),
         )
         _doubt_base_url(entry, key["base_url"], added)
         yield entry, key
 
 
-def _upstream(entry: Section) -> _Upstream:
+def _place(file: Section, name: str) -> int:
+    """Which of the file's keys it is. Lines would not do: an entry may be an alias of what stands elsewhere."""
+    return list(file.pairs).index(name) if name in file.pairs else 0
+
+
+def _upstream(entry: Section, place: int) -> _Upstream:
     return _Upstream(
         headers=_headers(entry),
-        models=tuple(map(_model, entry.entries("models"))),
+        models=tuple(map(model, entry.entries("models"))),
         prefix=entry.value("prefix", of_text(prefix), ""),
         excluded_models=once(entry.values("excluded-models", text)),
+        share=Share(
+            priority=entry.value("priority", whole(-MAX_PRIORITY, MAX_PRIORITY), 0),
+            weight=entry.value("weight", _weight, 1),
+            max_concurrency=entry.value("max-concurrency", whole(0, MAX_CONCURRENCY), None),
+            disable_cooling=entry.value("disable-cooling", truth, None),
+            place=place,
+        ),
     )
+
+
+def _weight(node: Node) -> int:
+    """Below 0 it is 0: none, as in the original."""
+    return max(0, whole(-MAX_WEIGHT, MAX_WEIGHT)(node))
 
 
 def _own_proxy(entry: Section) -> OwnProxy:
@@ -160,6 +193,7 @@ def _headers(entry: Section) -> dict[str, str]:
     return {name: value for name, value in headers.items() if not value.startswith("$")}
 
 
-def _model(part: Section) -> Model:
+def model(part: Section) -> Model:
+    """One of `models[]`."""
     name = part.required("name", text) or ""
     return Model(name, part.value("alias", text, name))

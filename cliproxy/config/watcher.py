@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cliproxy.config.loader import ConfigInvalid, ConfigUnreadable, Loaded, parse_bytes, read_bytes
+from cliproxy.threads import OffReactor
 
 POLL_SECONDS: Final = 0.5
 """A stat costs microseconds; a person does not notice the wait."""
@@ -34,10 +35,6 @@ class Reading:
     """SHA-256 of its bytes."""
     outcome: Loaded | ConfigInvalid | None
     """None: the bytes are known already, or there are none."""
-
-
-OffReactor = Callable[[Callable[[], Reading]], Deferred[Reading]]
-"""Runs reading and parsing where it does not hold up the reactor: a thread, or in tests at once."""
 
 
 class Watcher(Service):

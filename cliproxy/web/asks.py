@@ -8,6 +8,7 @@ from twisted.web.server import Request
 
 from cliproxy.ask import Ask
 from cliproxy.formats.wire import Operation, Peek, WireFormat
+from cliproxy.routing.sessions import session_of
 from cliproxy.web.callers import request_id
 
 SHOW_LOSSES: Final = b"X-Cliproxy-Losses"
@@ -19,6 +20,7 @@ def ask_for(
 ) -> Ask:
     """What a request asks. `array`: a stream that is told as one JSON array."""
     streams = peek.stream and operation is Operation.GENERATE
+    headers = end_to_end(request)
     return Ask(
         request_id=request_id(request),
         wire=wire,
@@ -27,9 +29,10 @@ def ask_for(
         stream=streams and not array,
         array=streams and array,
         body=body,
-        headers=end_to_end(request),
+        headers=headers,
         query=request.uri.partition(b"?")[2],
         shows_losses=request.getHeader(SHOW_LOSSES) == b"1",
+        session=session_of(headers, peek),
     )
 
 

@@ -68,11 +68,10 @@ class GeminiDoor:
             raise BadRequest(f"model: At most {MAX_MODEL_CHARACTERS} characters were expected.")
         operation, streams = ACTIONS[action]
         body = read_body(request, self._house.body_limit)
-        check_object(body)
+        clues = check_object(body)
         array = (request.args or {}).get(b"alt", [b""])[0] != b"sse"
-        return self._house.serve(
-            ask_for(request, GEMINI, operation, body, Peek(name.removeprefix("models/"), streams), array=array), request
-        )
+        peek = Peek(name.removeprefix("models/"), streams, clues)
+        return self._house.serve(ask_for(request, GEMINI, operation, body, peek, array=array), request)
 
 
 def model_object(name: str) -> dict[str, object]:

@@ -28,7 +28,7 @@ def test_the_page_names_every_key_not_in_use(name: str) -> None:
 
 
 def test_the_page_lists_what_needs_a_restart() -> None:
-    (sentence,) = re.findall(r"\*\*Restart needed:\*\* (.*)\.", PAGE)
+    (sentence,) = re.findall(r"\*\*Restart needed:\*\* (.*?)\.\n", PAGE, re.DOTALL)
     assert re.findall(r"`([^`]+)`", sentence) == [name for name, key in KEYS.items() if key.restart]
 
 

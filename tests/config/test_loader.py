@@ -23,7 +23,20 @@ from cliproxy.config.loader import (
     parse_bytes,
 )
 from cliproxy.config.problems import MAX_PROBLEMS
-from cliproxy.config.schema import DIRECT, ClaudeKey, Config, Model, Proxy, Tls, Translation
+from cliproxy.config.schema import (
+    DIRECT,
+    ClaudeKey,
+    Config,
+    Logins,
+    Model,
+    Proxy,
+    Retrying,
+    Routing,
+    Share,
+    Tls,
+    Translation,
+)
+from cliproxy.routing.strategies import STRATEGIES
 from cliproxy.secret import Secret
 
 FULL = """\
@@ -50,9 +63,30 @@ claude-api-key:
       - {name: big}
       - {name: small, alias: tiny}
     excluded-models: ["*-preview"]
+    priority: -1
+    weight: 3
+    max-concurrency: 4
+    disable-cooling: true
+logins: {codex: {scope: openid}}
+oauth-excluded-models: {codex: [gpt-1]}
+oauth-model-alias: {claude: [{name: claude-x, alias: x}]}
+routing:
+  strategy: Fill-First
+  session-affinity: no
+  session-affinity-ttl: 1h30m
+  max-concurrency: 5
+  queue-size: 0
+  queue-timeout-seconds: 2.5
+force-model-prefix: true
 proxy-url: socks5h://user%40home:p%3Aw@proxy.example
-request-retry: 0
 max-cooldown-seconds: 60
+transient-error-cooldown-seconds: 5
+disable-cooling: true
+request-retry: 0
+max-retry-credentials: 2
+max-retry-interval: 0
+hedge-after-ms: 1500
+fallbacks: {a: [b, c], d: e}
 connect-timeout-seconds: 2.5
 first-byte-timeout-seconds: 90
 idle-timeout-seconds: 30
@@ -62,6 +96,7 @@ stream-commit-seconds: 5
 stream-flush-milliseconds: 20
 stream-flush-size: 4 kB
 auth-dir: /var/lib/creds
+state-dir: /var/lib/state
 debug: yes
 shutdown-grace-seconds: 0
 """
@@ -102,7 +137,7 @@ def test_every_key_in_use_is_read() -> None:
     assert access.allowed_origins == ("https://app.example", "http://localhost:3000")
     assert access.trusted_proxies == ("10.0.0.0/8", "::1")
     assert config.claude_keys == (
-        ClaudeKey(Secret("sk-one")),
+        ClaudeKey(Secret("sk-one"), share=Share(place=8)),
         ClaudeKey(
             api_key=Secret("sk-two"),
             base_url="https://llm.example:8443/anthropic",
@@ -111,26 +146,54 @@ def test_every_key_in_use_is_read() -> None:
             models=(Model("big", "big"), Model("small", "tiny")),
             prefix="other",
             excluded_models=("*-preview",),
+            share=Share(priority=-1, weight=3, max_concurrency=4, disable_cooling=True, place=8),
             auth_header="bearer",
         ),
     )
     assert config.proxy_url == Proxy("socks5", "proxy.example", 1080, Secret("user@home"), Secret("p:w"))
-    assert (config.retrying.request_retry, config.retrying.max_cooldown_seconds) == (0, 60)
+    assert config.logins == Logins(
+        overrides={"codex": {"scope": "openid"}},
+        excluded_models={"codex": ("gpt-1",)},
+        aliases={"claude": (Model("claude-x", "x"),)},
+    )
+    assert config.routing == Routing(
+        strategy="fill-first",
+        session_affinity=False,
+        session_affinity_seconds=5400,
+        max_concurrency=5,
+        queue_size=0,
+        queue_seconds=2.5,
+        force_model_prefix=True,
+    )
+    assert config.retrying == Retrying(
+        request_retry=0,
+        max_retry_credentials=2,
+        max_retry_interval_seconds=0,
+        max_cooldown_seconds=60,
+        transient_cooldown_seconds=5,
+        disable_cooling=True,
+        hedge_seconds=1.5,
+        fallbacks={"a": ("b", "c"), "d": ("e",)},
+    )
     timeouts = config.timeouts
     assert (timeouts.connect_seconds, timeouts.first_byte_seconds, timeouts.idle_seconds) == (2.5, 90, 30)
     streaming = config.streaming
     assert (streaming.flush_seconds, streaming.flush_bytes) == (0.020, 4000)
     assert (streaming.keepalive_seconds, streaming.commit_seconds) == (0, 5)
-    assert (config.auth_dir, config.debug, config.shutdown_grace_seconds) == ("/var/lib/creds", True, 0)
+    assert (config.auth_dir, config.state_dir) == ("/var/lib/creds", "/var/lib/state")
+    assert (config.debug, config.shutdown_grace_seconds) == (True, 0)
 
 
 def test_a_sound_file_gives_no_warning() -> None:
     assert (parse(FULL).warnings, parse(FULL).not_in_use) == ((), ())
 
 
+TOLD_IN_WORDS = ("", "none", "any", "built in", "state in auth-dir")
+
+
 def test_the_default_in_the_table_is_the_default_of_the_schema() -> None:
     for name, known in KEYS.items():
-        if known.in_use and known.default not in ("", "none", "any") and "[]" not in name:
+        if known.in_use and known.default not in TOLD_IN_WORDS and "[]" not in name:
             section, _, own = name.rpartition(".")
             text = f"{section}: {{{own}: {known.default}}}" if section else f"{own}: {known.default}"
             assert parse(text).config == Config(), name
@@ -206,6 +269,61 @@ def test_a_size(written: str, size: int) -> None:
     assert parse(f"stream-flush-size: {written}").config.streaming.flush_bytes == size
 
 
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        ("1h", 3600),
+        ("1h30m", 5400),
+        ("1.5h", 5400),
+        ("90s", 90),
+        ("250ms", 0.25),
+        ("1d", 86_400),
+        ("90", 90),
+        ("2.5", 2.5),
+    ],
+)
+def test_a_time_with_units_or_in_seconds(written: str, seconds: float) -> None:
+    assert parse(f"routing: {{session-affinity-ttl: {written}}}").config.routing.session_affinity_seconds == seconds
+
+
+def test_a_time_may_stand_in_quotes() -> None:
+    assert parse('routing: {session-affinity-ttl: "30m"}').config.routing.session_affinity_seconds == 1800
+
+
+@pytest.mark.parametrize(
+    ("written", "strategy"),
+    [
+        ("quota-aware", "quota-aware"),
+        ("Round-Robin", "round-robin"),
+        ("rr", "round-robin"),
+        ("weighted-round-robin", "weighted-round-robin"),
+        ("weighted", "weighted-round-robin"),
+        ("wrr", "weighted-round-robin"),
+        ("fill-first", "fill-first"),
+        ("ff", "fill-first"),
+    ],
+)
+def test_a_strategy_by_any_of_its_names(written: str, strategy: str) -> None:
+    assert parse(f"routing: {{strategy: {written}}}").config.routing.strategy == strategy
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_strategy_of_the_pool_can_be_chosen(strategy: str) -> None:
+    assert parse(f"routing: {{strategy: {strategy}}}").config.routing.strategy == strategy
+
+
+@pytest.mark.parametrize(("written", "seconds"), [("-1", 0), ("0", 60), ("300", 300)])
+def test_the_rest_after_passing_trouble_is_none_for_minus_one_and_the_usual_for_zero(
+    written: str, seconds: float
+) -> None:
+    retrying = parse(f"transient-error-cooldown-seconds: {written}").config.retrying
+    assert retrying.transient_cooldown_seconds == seconds
+
+
+def test_what_is_empty_stands_in_for_nothing() -> None:
+    assert parse("fallbacks: {a: [b, '', b], c: }").config.retrying.fallbacks == {"a": ("b",), "c": ()}
+
+
 def test_what_models_bear_is_read_as_it_stands() -> None:
     text = "translation: {strict: true, capabilities: {'my-*': {thinks: false, efforts: [low, high], budget: [1, 2]}}}"
     assert parse(text).config.translation == Translation(
@@ -218,16 +336,16 @@ def test_what_models_bear_is_read_as_it_stands() -> None:
 
 def test_keys_not_in_use_are_named_once_in_the_order_of_the_file() -> None:
     text = """\
-routing: {strategy: fill-first}
+quota-exceeded: {switch-project: true}
 claude-api-key:
-- {api-key: a, weight: 2, models: [{name: m, thinking: {min: 1}}]}
-- {api-key: b, weight: 3}
+- {api-key: a, websockets: true, models: [{name: m, thinking: {min: 1}}]}
+- {api-key: b, websockets: false}
 xai-api-key: [{api-key: z, anything: 1}]
 ws-auth:
 """
     assert parse(text).not_in_use == (
-        "routing.strategy",
-        "claude-api-key[].weight",
+        "quota-exceeded.switch-project",
+        "claude-api-key[].websockets",
         "claude-api-key[].models[].thinking",
         "xai-api-key",
     )
@@ -296,6 +414,30 @@ def test_a_secret_in_the_place_of_a_key_does_not_print() -> None:
         'api-keys: ["a\\nb"]',
         'api-keys: ["\\uD800"]',
         "request-retry: -1",
+        "max-retry-credentials: -1",
+        "max-retry-interval: -1",
+        "max-cooldown-seconds: 0",
+        "transient-error-cooldown-seconds: -2",
+        "transient-error-cooldown-seconds: 0.5",
+        "disable-cooling: 1",
+        "hedge-after-ms: -1",
+        "fallbacks: [a]",
+        "fallbacks: {a: {b: c}}",
+        "fallbacks: {a: [[b]]}",
+        "fallbacks: {' ': [b]}",
+        "routing: fill-first",
+        "routing: {strategy: random}",
+        "routing: {strategy: [fill-first]}",
+        "routing: {session-affinity: perhaps}",
+        "routing: {session-affinity-ttl: 0}",
+        "routing: {session-affinity-ttl: -1h}",
+        "routing: {session-affinity-ttl: an hour}",
+        "routing: {session-affinity-ttl: 25h}",
+        "routing: {max-concurrency: -1}",
+        "routing: {queue-size: 1.5}",
+        "routing: {queue-timeout-seconds: 0}",
+        "force-model-prefix: perhaps",
+        "state-dir: [a]",
         "idle-timeout-seconds: 0",
         "idle-timeout-seconds: -1",
         "idle-timeout-seconds: .inf",
@@ -424,6 +566,13 @@ SECRET = "hunter2-hunter2"
         f"api-keys: '{SECRET}",
         f"api-keys: {{? {SECRET}",
         f"port: {SECRET}",
+        f"routing: {{strategy: {SECRET}}}",
+        f"routing: {{session-affinity-ttl: {SECRET}}}",
+        f"fallbacks: {{a: {{b: {SECRET}}}}}",
+        f"logins: {{claude: {{client-secret: [{SECRET}]}}}}",
+        f"logins: {{claude: {{{SECRET}: a}}}}",
+        f"logins: {{{SECRET}: {{client-id: a}}}}",
+        f"logins: {{claude: {{token-url: 'https://u:{SECRET}@h'}}}}",
     ],
 )
 def test_no_problem_repeats_a_value(text: str) -> None:

@@ -17,6 +17,7 @@ from cliproxy.config.schema import (
     Model,
     OpenAICompatibility,
     Proxy,
+    Share,
     VertexKey,
 )
 from cliproxy.secret import Secret
@@ -45,6 +46,12 @@ def entry(section: str, fields: str = "") -> str:
     """An entry with what is needed, its fields in line 2."""
     needed = "name: n, base-url: 'http://h/v1', models: [{name: m}]," if section == SECTIONS[-1] else "api-key: k,"
     return f"{section}: [{{{needed}\n{fields}}}]"
+
+
+def shares(config: Config) -> list[Share]:
+    """Of each entry."""
+    kinds = (config.claude_keys, config.gemini_keys, config.vertex_keys, config.codex_keys, config.openai_compatibility)
+    return [one.share for kind in kinds for one in kind]
 
 
 def server(fields: str) -> OpenAICompatibility:
@@ -88,6 +95,10 @@ def test_every_field_of_a_key_is_read(section: str, kind: Callable[..., object])
     prefix: other
     models: [{{name: big}}, {{name: small, alias: tiny}}]
     excluded-models: ["*-preview", "*-preview", b]
+    priority: 5
+    weight: 2
+    max-concurrency: 3
+    disable-cooling: false
 """
     expected = kind(
         api_key=Secret("k"),
@@ -97,6 +108,7 @@ def test_every_field_of_a_key_is_read(section: str, kind: Callable[..., object])
         prefix="other",
         models=(Model("big", "big"), Model("small", "tiny")),
         excluded_models=("*-preview", "b"),
+        share=Share(priority=5, weight=2, max_concurrency=3, disable_cooling=False),
     )
     loaded = parse(text)
     assert OF_SECTION[section](loaded.config) == (expected,)
@@ -119,6 +131,13 @@ def test_an_entry_without_a_key_is_a_problem_with_its_line(section: str) -> None
         ("prefix: a/b", "prefix"),
         ("excluded-models: {a: b}", "excluded-models"),
         ("excluded-models: [[a]]", "excluded-models"),
+        ("priority: 1000001", "priority"),
+        ("priority: high", "priority"),
+        ("weight: 1000001", "weight"),
+        ("weight: 0.5", "weight"),
+        ("max-concurrency: -1", "max-concurrency"),
+        ("max-concurrency: 100001", "max-concurrency"),
+        ("disable-cooling: perhaps", "disable-cooling"),
     ],
 )
 def test_an_unfit_field_is_one_problem_with_its_line(section: str, field: str, key: str) -> None:
@@ -184,12 +203,58 @@ def test_a_misspelt_field_is_told_with_its_nearest(section: str) -> None:
     )
 
 
+# -- whose share is which ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_share_that_is_not_spoken_of_is_the_plain_one(section: str) -> None:
+    assert shares(parse(entry(section)).config) == [Share()]
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_weight_below_zero_is_none_as_in_the_original(section: str) -> None:
+    assert shares(parse(entry(section, "weight: -3")).config) == [Share(weight=0)]
+
+
+def test_a_key_of_a_server_has_the_server_s_weight_unless_it_has_its_own() -> None:
+    assert [key.weight for key in server("api-key-entries: [{api-key: a}, {weight: -1}]").keys] == [None, 0]
+
+
+def test_sections_stand_in_the_order_of_the_file() -> None:
+    config = parse(
+        "openai-compatibility: [{name: n, base-url: 'http://h/v1', models: [{name: m}]}]\n"
+        "generative-language-api-key: [g]\n"
+        "codex-api-key: [{api-key: x}]\n"
+        "gemini-api-key: [{api-key: y}]\n"
+        "claude-api-key: [{api-key: z}]\n"
+    ).config
+    assert config.openai_compatibility[0].share.place == 0
+    assert [key.share.place for key in config.gemini_keys] == [3, 1]
+    assert (config.codex_keys[0].share.place, config.claude_keys[0].share.place) == (2, 4)
+
+
+def test_the_place_of_an_entry_is_not_where_its_anchor_stands() -> None:
+    text = "x: [&a {api-key: one}]\ncodex-api-key: [{api-key: two}]\nclaude-api-key: [{api-key: three}, *a]\n"
+    assert [(key.api_key.reveal(), key.share.place) for key in parse(text).config.claude_keys] == [
+        ("three", 2),
+        ("one", 2),
+    ]
+
+
+def test_a_file_of_one_line_has_an_order_too() -> None:
+    config = parse("{codex-api-key: [{api-key: a}], claude-api-key: [{api-key: b}]}").config
+    assert config.codex_keys[0].share.place < config.claude_keys[0].share.place
+
+
 # -- Gemini's older list -------------------------------------------------------------------------------------------
 
 
 def test_the_older_list_of_gemini_keys_adds_those_that_are_not_there_yet() -> None:
     text = "gemini-api-key: [{api-key: a, prefix: p}]\ngenerative-language-api-key: [b, a, b]"
-    assert parse(text).config.gemini_keys == (GeminiKey(Secret("a"), prefix="p"), GeminiKey(Secret("b")))
+    assert parse(text).config.gemini_keys == (
+        GeminiKey(Secret("a"), prefix="p"),
+        GeminiKey(Secret("b"), share=Share(place=1)),
+    )
 
 
 def test_an_unfit_key_in_the_older_list_is_a_problem_with_its_line() -> None:
@@ -211,8 +276,12 @@ openai-compatibility:
     headers: {X-Title: cli}
     models: [{name: a/big, alias: big}]
     excluded-models: ["*:free"]
+    priority: -5
+    weight: 2
+    max-concurrency: 0
+    disable-cooling: true
     api-key-entries:
-      - {api-key: one, proxy-url: direct}
+      - {api-key: one, proxy-url: direct, weight: 7}
       - api-key: two
     api-keys: [three, one]
 """
@@ -227,7 +296,8 @@ openai-compatibility:
             headers={"X-Title": "cli"},
             models=(Model("a/big", "big"),),
             excluded_models=("*:free",),
-            keys=(KeyEntry(Secret("one"), DIRECT), KeyEntry(Secret("two")), KeyEntry(Secret("three"))),
+            share=Share(priority=-5, weight=2, max_concurrency=0, disable_cooling=True),
+            keys=(KeyEntry(Secret("one"), DIRECT, weight=7), KeyEntry(Secret("two")), KeyEntry(Secret("three"))),
         ),
     )
     assert (loaded.warnings, loaded.not_in_use) == ((), ())
@@ -291,6 +361,7 @@ def test_a_server_needs_name_and_address(missing: str) -> None:
         ("api-key-entries: [k]", "api-key-entries[]"),
         ("api-key-entries: [{api-key: é}]", "api-key-entries[].api-key"),
         ("api-key-entries: [{proxy-url: x}]", "api-key-entries[].proxy-url"),
+        ("api-key-entries: [{weight: x}]", "api-key-entries[].weight"),
     ],
 )
 def test_an_unfit_field_of_a_server_is_one_problem_with_its_line(field: str, key: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +15,11 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, capturedLogs, formatEvent
 
 from cliproxy.config.loader import Loaded, load
-from cliproxy.config.watcher import POLL_SECONDS, QUIET_SECONDS, OffReactor, Reading, Watcher
+from cliproxy.config.watcher import POLL_SECONDS, QUIET_SECONDS, Watcher
+from cliproxy.threads import OffReactor
+from tests.support.threads import Slow
+
+T = TypeVar("T")
 
 Said = Callable[[], list[str]]
 
@@ -64,18 +69,6 @@ def said() -> Iterator[Said]:
     """What the log has been told so far, a line each."""
     with capturedLogs() as events:
         yield lambda: [formatEvent(event) for event in events]
-
-
-class Slow:
-    """Does the work when told to, as a busy thread would."""
-
-    def __init__(self) -> None:
-        self.started: list[Callable[[], None]] = []
-
-    def __call__(self, work: Callable[[], Reading]) -> Deferred[Reading]:
-        done: Deferred[Reading] = Deferred()
-        self.started.append(lambda: done.callback(work()))
-        return done
 
 
 def answers(asked: Deferred[bool]) -> list[bool]:
@@ -227,7 +220,7 @@ def test_a_publisher_that_raises_does_not_stop_the_watcher(
 
 
 def test_a_thread_that_cannot_be_had_is_logged(tmp_path: Path, said: Said, failures: list[LogEvent]) -> None:
-    def broken(work: Callable[[], Reading]) -> Deferred[Reading]:
+    def broken(work: Callable[[], T]) -> Deferred[T]:
         raise RuntimeError("no threads left")
 
     desk = Desk(tmp_path, broken).start()

@@ -371,7 +371,7 @@ def test_while_all_cool_anthropics_own_status_is_not_told_other_clients(client: 
     caller = daemon.ask(client)
     assert len(daemon.upstream.asked) == 1
     assert caller.status == 503
-    assert caller.headers["retry-after"] == "30"
+    assert caller.headers["retry-after"] == "1"  # there is nobody else, so that it is tried again soon
 
 
 @clients

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cliproxy.routing.catalogue import Candidate, Catalogue, CredentialId, ModelName, Offer, matches
+from cliproxy.routing import catalogue as catalogue_module
+from cliproxy.routing.catalogue import Candidate, Catalogue, CredentialId, ModelName, Offer, Terms, matches
 
 ONE, TWO = CredentialId("one"), CredentialId("two")
 texts = st.text("ab*[?]!\\.^$\n", max_size=8)
@@ -157,6 +158,41 @@ def test_every_name_that_is_shown_is_served(names: set[str], excluded: list[str]
     assert all(shown.serves(name) is not None for name in shown.names())
 
 
+def test_with_the_prefix_alone_plain_names_are_not_served() -> None:
+    team = offer("one", "m", prefix="team", patterns=("claude-*",), prefixed_alone=True)
+    assert [team.serves(name) for name in ("m", "team/m", "claude-x", "team/claude-x", "team/team/m", "team/")] == [
+        None,
+        "m",
+        None,
+        "claude-x",
+        None,
+        None,
+    ]
+
+
+def test_with_the_prefix_alone_names_are_shown_with_it() -> None:
+    assert list(offer("one", "a", listed=("b",), prefix="team", prefixed_alone=True).names()) == ["team/a", "team/b"]
+
+
+def test_who_has_no_prefix_is_asked_by_plain_names_whatever_holds_for_prefixes() -> None:
+    plain = offer("one", "m", prefixed_alone=True)
+    assert plain.serves("m") == "m"
+    assert list(plain.names()) == ["m"]
+
+
+def test_with_the_prefix_alone_a_name_that_begins_like_it_needs_it_too() -> None:
+    both = Offer(ONE, {"team/m": ModelName("whole"), "m": ModelName("part")}, prefix="team", prefixed_alone=True)
+    assert [both.serves(name) for name in ("team/m", "team/team/m")] == ["part", "whole"]
+
+
+@given(st.sets(texts), st.lists(texts, max_size=2), texts)
+def test_every_name_that_is_shown_is_served_with_the_prefix_alone(
+    names: set[str], excluded: list[str], prefix: str
+) -> None:
+    shown = offer("one", *names, prefix=prefix, excluded=tuple(excluded), prefixed_alone=True)
+    assert all(shown.serves(name) is not None for name in shown.names())
+
+
 # -- all of them
 
 
@@ -174,6 +210,52 @@ def test_asking_twice_gives_the_same() -> None:
     catalogue = Catalogue([offer("one", patterns=("claude-*",))])
     assert catalogue.candidates("claude-x") == catalogue.candidates("claude-x") != ()
     assert catalogue.candidates("x") == catalogue.candidates("x") == ()
+
+
+def test_the_terms_are_those_of_the_offer() -> None:
+    catalogue = Catalogue([offer("one", "m", terms=Terms(priority=3, weight=2, max_concurrency=4, cools=False))])
+    assert catalogue.terms(ONE) == Terms(priority=3, weight=2, max_concurrency=4, cools=False)
+
+
+def test_who_offers_nothing_here_has_the_plainest_terms() -> None:
+    assert Catalogue([offer("one", "m", terms=Terms(priority=3))]).terms(TWO) == Terms()
+
+
+def test_an_answer_is_the_same_object_each_time_so_that_it_is_sorted_once() -> None:
+    catalogue = Catalogue([offer("one", patterns=("claude-*",))])
+    assert catalogue.candidates("claude-x") is catalogue.candidates("claude-x")
+
+
+def test_what_is_asked_for_again_is_remembered_however_many_names_are_made_up() -> None:
+    catalogue = Catalogue([offer("one", patterns=("claude-*",))])
+    known = catalogue.candidates("claude-x")
+    for i in range(3000):
+        catalogue.candidates(f"claude-{i}")
+        assert catalogue.candidates("claude-x") is known
+
+
+def test_a_name_that_is_new_is_remembered_though_many_were_asked_for_before() -> None:
+    catalogue = Catalogue([offer("one", patterns=("claude-*",))])
+    for i in range(3000):
+        catalogue.candidates(f"claude-{i}")
+    assert catalogue.candidates("claude-x") is catalogue.candidates("claude-x")
+
+
+def test_long_answers_are_remembered_up_to_a_number_of_candidates_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue_module, "MAX_REMEMBERED_CANDIDATES", 100)
+    catalogue = Catalogue([offer(f"c{i}", patterns=("claude-*",)) for i in range(30)])
+    for i in range(50):
+        assert len(catalogue.candidates(f"claude-{i}")) == 30
+        assert len(catalogue._found) <= 3
+    assert catalogue._remembered == sum(map(len, catalogue._found.values())) == 90
+
+
+def test_an_answer_that_is_too_long_alone_is_remembered_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue_module, "MAX_REMEMBERED_CANDIDATES", 100)
+    catalogue = Catalogue([offer(f"c{i}", patterns=("claude-*",)) for i in range(200)])
+    catalogue.candidates("claude-x")
+    assert catalogue.candidates("claude-y") is catalogue.candidates("claude-y")
+    assert list(catalogue._found) == ["claude-y"]
 
 
 def test_however_many_names_are_asked_for_few_are_remembered_and_all_are_served() -> None:

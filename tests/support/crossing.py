@@ -135,7 +135,7 @@ class Crossing(Daemon):
     """A daemon whose upstreams speak these formats."""
 
     def __init__(self, *wires: str, **more: Any) -> None:
-        super().__init__(config=serving(*wires, **more))
+        super().__init__(keys=0, config=serving(*wires, **more))
 
     def ask(
         self,
@@ -158,7 +158,7 @@ class Crossing(Daemon):
     def blamed(self) -> int:
         """How many credentials have something held against them."""
         names = (UPSTREAM_MODEL, MODEL)
-        return sum(standing.failures > 0 for name in names for standing in self.standings(name))
+        return sum(count > 0 for name in names for count in self.failures(name))
 
 
 class _Plain(Random):

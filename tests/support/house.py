@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import attrs
 import orjson
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, execute
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IProtocol, IPushProducer, ITransport
 from twisted.internet.protocol import Protocol
@@ -24,13 +24,16 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IBodyProducer, IResponse
 from twisted.web.server import Site
 from zope.interface import implementer, provider
 
-from cliproxy.config.schema import ClaudeKey, Config, Timeouts
-from cliproxy.daemon import House
-from cliproxy.routing.catalogue import Candidate, CredentialId, ModelName
-from cliproxy.routing.pool import Standing
+from cliproxy.config.schema import ClaudeKey, Config, Retrying, Timeouts
+from cliproxy.house import House
+from cliproxy.logins.login import Login
+from cliproxy.routing.catalogue import CredentialId
+from cliproxy.routing.standing import Standing
 from cliproxy.secret import Secret
 from cliproxy.upstream.transport import BytesProducer, Transport
 from cliproxy.web.channel import LimitedSite
+
+T = TypeVar("T")
 
 LOCAL = IPv4Address("TCP", "127.0.0.1", 50123)
 HERE = IPv4Address("TCP", "127.0.0.1", 8317)
@@ -65,6 +68,11 @@ STOP = event("message_stop")
 WHOLE = START + BLOCK + delta("Hel") + delta("lo") + BLOCK_STOP + MESSAGE_DELTA + STOP
 """A stream from its first to its last event."""
 OVERLOADED = error_event("overloaded_error", "Overloaded")
+LIMITED = b'{"type":"error","error":{"type":"rate_limit_error","message":"Slow down"}, "kept":1}'
+"""An error's body."""
+NO_SUCH_MODEL = b'{"type":"error","error":{"type":"not_found_error","message":"model: claude-opus-4-5"}}'
+MONTH = str(30 * 86_400)
+"""In seconds, as some vendors say it in Retry-After."""
 
 
 @implementer(IPushProducer)
@@ -330,28 +338,53 @@ class Caller:
         return body, False
 
 
-class MemoryHouse(House):
-    """Asks an upstream in memory."""
+TODAY = 1_790_000_000.0
+"""Unix time when the tests' clocks begin."""
+ONE_ROUND = Retrying(max_retry_interval_seconds=0)
+"""Each credential is asked once, and nobody waits for one to be ready again: most stories are told in one round."""
 
-    def __init__(self, config: Config, clock: Clock, upstream: Upstream) -> None:
-        self._clock, self._upstream = clock, upstream
-        super().__init__(config, clock)
+
+class MemoryHouse(House):
+    """Asks an upstream in memory. Unless a test says how it is retried, in one round; `patient`: as by default."""
+
+    def __init__(self, config: Config, clock: Clock, upstream: Upstream, *, patient: bool = False) -> None:
+        self._clock, self._upstream, self._patient = clock, upstream, patient
+        super().__init__(self._in_rounds(config), clock, wall=lambda: TODAY + clock.seconds())
+
+    def configure(self, config: Config) -> None:
+        """Use another configuration."""
+        super().configure(self._in_rounds(config))
+
+    def _in_rounds(self, config: Config) -> Config:
+        if self._patient or config.retrying != Retrying():
+            return config
+        return attrs.evolve(config, retrying=ONE_ROUND)
 
     def _make_transport(self, timeouts: Timeouts) -> Transport:
         return Transport(self._clock, lambda way: self._upstream, timeouts.first_byte_seconds)
 
 
+def refuse(asked: Asked, status: int, *headers: tuple[str, str], body: bytes = LIMITED) -> None:
+    """An error answer, whole."""
+    asked.answer(status, JSON, *headers, body=body, end=True)
+
+
+def serve(asked: Asked) -> None:
+    """A good stream, whole."""
+    asked.answer(200, EVENT_STREAM, body=WHOLE, end=True)
+
+
 class Daemon:
     """A daemon with some keys, all for Anthropic's upstream, in the order in which they are asked."""
 
-    def __init__(self, keys: int = 1, config: Config | None = None) -> None:
+    def __init__(self, keys: int = 1, config: Config | None = None, *, patient: bool = False) -> None:
         self.clock = Clock()
         self.upstream = Upstream(self.clock)
         plain = config or Config()
         if not plain.claude_keys:
             plain = attrs.evolve(plain, claude_keys=tuple(key(number) for number in range(keys)))
         self.config = plain
-        self.house = MemoryHouse(plain, self.clock, self.upstream)
+        self.house = MemoryHouse(plain, self.clock, self.upstream, patient=patient)
         self.site = LimitedSite(self.house.doors, self.clock, self.house.body_limit)
 
     def caller(self) -> Caller:
@@ -366,21 +399,40 @@ class Daemon:
         """A client that asks for a whole message."""
         return self.caller().ask(request(stream=False, model=model))
 
+    def talk(self, session: str, *, stream: bool = True, model: str = MODEL) -> Caller:
+        """A client that names its conversation; all others go on with the same one."""
+        return self.caller().ask(request(stream=stream, model=model), f"X-Session-Id: {session}")
+
+    @property
+    def keys_asked(self) -> list[int]:
+        """The number of the key that each request went out with."""
+        return [number_of(asked) for asked in self.upstream.asked]
+
+    def explained(self, client: Caller) -> dict[str, Any]:
+        """Why a client's request was served by whom."""
+        told = self.house.explanation(client.headers["x-request-id"])
+        assert told is not None
+        return told
+
     def pass_time(self, seconds: float, step: float = 0.005) -> None:
         """Second by second, or in smaller steps for a short time."""
         end = self.clock.seconds() + seconds
         while (left := end - self.clock.seconds()) > 1e-9:
             self.clock.advance(min(left, step if seconds < 1 else 1.0))
 
-    def standings(self, model: str = MODEL) -> list[Standing]:
-        """How each key stands."""
-        pool = self.house._pool
-        return [pool.standing(Candidate(CredentialId(name), ModelName(model))) for name in self.house.credential_names]
+    def standings(self, model: str = MODEL) -> list[Standing | None]:
+        """What is held against each key."""
+        held = {credential: standing for credential, of, standing in self.house.pool.ledger.held() if of in ("", model)}
+        return [held.get(CredentialId(name)) for name in self.house.credential_names]
+
+    def failures(self, model: str = MODEL) -> list[int]:
+        """How often each key has failed in a row."""
+        return [standing.failures if standing else 0 for standing in self.standings(model)]
 
     def cooling(self, model: str = MODEL) -> list[int]:
         """For how many seconds each key cools."""
-        now = self.clock.seconds()
-        return [max(0, round(standing.cools_until - now)) for standing in self.standings(model)]
+        now = TODAY + self.clock.seconds()
+        return [max(0, round(standing.overdue_at - now)) if standing else 0 for standing in self.standings(model)]
 
     def assert_quiet(self) -> None:
         """Nothing goes on: no exchange, no timer, nothing upstream."""
@@ -445,6 +497,65 @@ def chunk(piece: bytes) -> bytes:
 def key(number: int, **more: Any) -> ClaudeKey:
     """One of some keys."""
     return ClaudeKey(Secret(f"sk-ant-upstream-key-{number}"), **more)
+
+
+class FakeRenewer:
+    """Gets tokens when the test says so. Keeps who asked, and with which token."""
+
+    def __init__(self, house: House) -> None:
+        self.asked: list[tuple[str, str]] = []
+        self.cancelled = 0
+        self._house = house
+        self._waiting: list[Deferred[bool]] = []
+        house.renew_with(self)
+
+    def renew(self, name: str, spent: Secret) -> Deferred[bool]:
+        """See `Renewer`."""
+        self.asked.append((name, spent.reveal()))
+        self._waiting.append(Deferred(lambda _: self._give_up()))
+        return self._waiting[-1]
+
+    def give(self, login: Login) -> None:
+        """There is another token: this one."""
+        self._house.take_logins({login.name: login})
+        self._end(True)
+
+    def refuse(self) -> None:
+        """There is none."""
+        self._end(False)
+
+    def _end(self, renewed: bool) -> None:
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            if not one.called:
+                one.callback(renewed)
+
+    def _give_up(self) -> None:
+        self.cancelled += 1
+
+
+def at_once(work: Callable[[], T]) -> Deferred[T]:
+    """Work off the reactor, by a disk that is quick."""
+    return execute(work)
+
+
+def login(number: int, token: str | None = None, **more: Any) -> Login:
+    """An account that was logged in to, at Anthropic; with a token of its own, or this one."""
+    access = Secret(f"access-token-{number}" if token is None else token)
+    refresh = Secret(f"refresh-token-{number}")
+    return Login(f"claude-{number}.json", "claude", access_token=access, refresh_token=refresh, **more)
+
+
+def bearer_of(asked: Asked) -> str:
+    """The token that a request went out with."""
+    (line,) = asked.headers.getRawHeaders(b"authorization", [])
+    return line.decode().removeprefix("Bearer ")
+
+
+def number_of(asked: Asked) -> int:
+    """Of the key that a request went out with."""
+    (name,) = asked.headers.getRawHeaders(b"x-api-key", [])
+    return int(name.rpartition(b"-")[2])
 
 
 def request(stream: bool, model: str = MODEL) -> bytes:

@@ -34,12 +34,12 @@ from cliproxy.config.schema import (
     Retrying,
     Timeouts,
 )
-from cliproxy.daemon import House
 from cliproxy.demo.agent import DemoAgent
 from cliproxy.demo.answer import answer
 from cliproxy.demo.faults import plain
 from cliproxy.demo.replies import DemoRequest
 from cliproxy.demo.settings import DemoSettings
+from cliproxy.house import House
 from cliproxy.secret import Secret
 from cliproxy.upstream.transport import BytesProducer, Transport
 from cliproxy.web.channel import LimitedSite

@@ -17,8 +17,9 @@ from cliproxy.conversation.usage import Usage
 from cliproxy.errors import BadRequest, ClientMistake, ProxyError, TooLarge
 from cliproxy.formats.codec import Framing
 from cliproxy.formats.openai_responses import CODEC, OPENAI_RESPONSES
-from cliproxy.formats.wire import Operation
+from cliproxy.formats.wire import Operation, Peek
 from cliproxy.observe.requests import new_request_id
+from cliproxy.routing.sessions import session_of
 from cliproxy.streaming.outlet import Outlet
 from cliproxy.web.sockets import complaints
 from cliproxy.web.sockets.creates import Create, read_frame
@@ -130,31 +131,32 @@ class Session:
         if len(body) > self._server.body_limit:
             limit = self._server.body_limit
             raise TooLarge(f"The conversation is larger than {limit} bytes, the body-limit of this proxy.")
-        model = OPENAI_RESPONSES.peek(body).model
+        peek = OPENAI_RESPONSES.peek(body)
         self._asked = (*earlier, create.items)
         sink = FrameSink(self._socket, create, new_request_id(), self._ended)
         if not create.generates:
-            self._warm_up(sink, body, model)
+            self._warm_up(sink, body, peek.model)
             return
         self._sink = sink
         try:
-            served = self._server.serve_into(self._ask(sink, body, model), sink)
+            served = self._server.serve_into(self._ask(sink, body, peek), sink)
         except ProxyError as error:
             sink.refuse(error)
             return
         self._served = served if self._sink is sink else None
         served.addCallbacks(lambda _: sink.finish(), self._failed, errbackArgs=(sink,))
 
-    def _ask(self, sink: FrameSink, body: bytes, model: str) -> Ask:
+    def _ask(self, sink: FrameSink, body: bytes, peek: Peek) -> Ask:
         return Ask(
             request_id=sink.request_id,
             wire=OPENAI_RESPONSES,
             operation=Operation.GENERATE,
-            model=model,
+            model=peek.model,
             stream=True,
             body=body,
             headers=self._headers,
             query=self._query,
+            session=session_of(self._headers, peek),
         )
 
     def _earlier(self, create: Create) -> Sequence[bytes]:

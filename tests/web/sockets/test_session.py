@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent
 
 from cliproxy.config.schema import ClaudeKey, Config, Listening
-from cliproxy.daemon import House
+from cliproxy.house import House
 from cliproxy.secret import Secret
 from tests.support.house import JSON, OVERLOADED, START, WHOLE, Daemon
 from tests.support.sockets import (
