@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +29,9 @@ class Arrow:
 PURE: Final = ("conversation", "formats", "translate", "shaping", "routing")
 FORMATS: Final = ("anthropic", "openai_chat", "openai_responses", "gemini")
 DOORS: Final = ("web", "amp", "management")
+SERVING: Final = ("ask", "asking", "attempt", "exchange", "exchanges", "race", "stages", "telling", "waiting")
+"""The story of a request, and its parts."""
+ROOTS: Final = ("daemon", "house", "home", "tap")
 
 FORBIDDEN: Final[Mapping[str, Arrow]] = {
     "the core is pure": Arrow(
@@ -51,7 +54,20 @@ FORBIDDEN: Final[Mapping[str, Arrow]] = {
     ),
     "streaming knows neither side": Arrow(["cliproxy.streaming"], ["cliproxy.upstream", "cliproxy.web"]),
     "upstream does not choose": Arrow(["cliproxy.upstream"], ["cliproxy.routing"]),
+    "upstream is handed its tokens": Arrow(["cliproxy.upstream"], ["cliproxy.logins"]),
     "logins do not choose": Arrow(["cliproxy.logins"], ["cliproxy.routing"]),
+    "logins serve no requests": Arrow(
+        ["cliproxy.logins"], [f"cliproxy.{name}" for name in ("web", "store", "management", *SERVING)]
+    ),
+    "the store knows the pool's rows alone": Arrow(
+        sources=["cliproxy.store"],
+        targets=["cliproxy"],
+        open_targets=["cliproxy.store", "cliproxy.routing.memory", "cliproxy.threads"],
+    ),
+    "management is told what to show": Arrow(
+        ["cliproxy.management"],
+        [f"cliproxy.{name}" for name in ("routing", "logins", "store", "config", *SERVING)],
+    ),
     **{
         f"the door {door} leads to the house alone": Arrow(
             sources=[f"cliproxy.{door}"],
@@ -61,8 +77,10 @@ FORBIDDEN: Final[Mapping[str, Arrow]] = {
     },
     "the composition root is nobody's part": Arrow(
         sources=["cliproxy"],
-        targets=["cliproxy.daemon", "cliproxy.tap"],
+        targets=[f"cliproxy.{root}" for root in ROOTS],
         but={
+            "cliproxy.home": "is the composition root of what is on disk, for the house",
+            "cliproxy.daemon": "is made of both",
             "cliproxy.tap": "the program is made of the service",
             "cliproxy.cli": "its verbs start the program, and import it when they do",
             "cliproxy": "its two functions make the service, and import it when they do",
@@ -85,6 +103,9 @@ FORBIDDEN: Final[Mapping[str, Arrow]] = {
             "cliproxy": "hands it from the embedding program to the service",
             "cliproxy.config": "makes it",
             "cliproxy.credentials": "is a part of the composition root",
+            "cliproxy.login_credentials": "is a part of the composition root",
+            "cliproxy.house": "is the composition root of what is behind the doors",
+            "cliproxy.home": "is the composition root of what is on disk",
             "cliproxy.daemon": "is the composition root",
             "cliproxy.tap": "hands it from the file to the service",
         },
@@ -92,7 +113,8 @@ FORBIDDEN: Final[Mapping[str, Arrow]] = {
 }
 
 LAZY: Final = ("cliproxy", "cliproxy.cli")
-"""They are imported by every user of the package; the reactor and the rooms must not come along."""
+"""They are imported by every user of the package or of the command; the reactor and the rooms must not come along."""
+COLD: Final = ("twisted", "treq", "klein", "zope", "sqlite3")
 
 
 @attrs.frozen
@@ -164,6 +186,22 @@ def breaks(arrow_name: str, found: Import) -> bool:
     return any(stands_in(found.target, target) for target in arrow.targets)
 
 
+def brought_along(module: str, known: Collection[Import]) -> set[str]:
+    """What is imported with a module, before any function is called: names of modules, and of what is in them."""
+    brought: set[str] = set()
+    pending = {module}
+    while pending:
+        name = pending.pop()
+        brought.add(name)
+        reached = {found.target for found in known if found.source == name and not found.lazy}
+        # With `a.b.c` come `a` and `a.b`; which of these is a module does not matter, the others import nothing.
+        parents = {
+            ".".join(target.split(".")[:length]) for target in reached for length in range(1, target.count(".") + 2)
+        }
+        pending |= parents - brought
+    return brought
+
+
 def everything() -> Iterator[Import]:
     for path in sorted(PACKAGE.rglob("*.py")):
         yield from imports(module_name(path), path.read_text(), is_package=path.name == "__init__.py")
@@ -179,10 +217,19 @@ def test_the_arrow_does_not_exist(arrow: str) -> None:
 
 @pytest.mark.parametrize("source", LAZY)
 def test_what_everybody_imports_brings_no_twisted_and_no_rooms(source: str) -> None:
-    for found in ALL:
-        if found.source == source and not found.lazy:
-            assert not stands_in(found.target, "twisted")
-            assert not any(stands_in(found.target, f"cliproxy.{room}") for room in ("daemon", "tap", "web", "upstream"))
+    rooms = [f"cliproxy.{room}" for room in (*ROOTS, "web", "upstream", "logins")]
+    brought = brought_along(source, ALL)
+    assert {name for name in brought if any(stands_in(name, cold) for cold in (*COLD, *rooms))} == set()
+
+
+def test_what_comes_along_is_found_by_way_of_others() -> None:
+    texts = {
+        "cliproxy.cli": "from cliproxy.web import site\ndef f():\n    import treq",
+        "cliproxy.web.site": "import klein",
+    }
+    known = [found for source, text in texts.items() for found in imports(source, text)]
+    assert {"cliproxy.web.site", "klein"} < brought_along("cliproxy.cli", known)
+    assert "treq" not in brought_along("cliproxy.cli", known)
 
 
 def test_the_type_checkers_branch_counts_as_an_import() -> None:
@@ -209,14 +256,35 @@ def test_the_type_checkers_branch_counts_as_an_import() -> None:
         ("streaming knows neither side", "cliproxy.streaming.sink", "import cliproxy.web.site as site"),
         ("streaming knows neither side", "cliproxy.streaming.sink", "from cliproxy import upstream"),
         ("logins do not choose", "cliproxy.logins.device", "from ..routing import pool"),
+        ("logins serve no requests", "cliproxy.logins.refresh", "from cliproxy.ask import Renewer"),
+        ("upstream is handed its tokens", "cliproxy.upstream.accounts", "from cliproxy.logins.login import Login"),
+        ("the store knows the pool's rows alone", "cliproxy.store.saver", "from cliproxy.routing.pool import Pool"),
+        ("the store knows the pool's rows alone", "cliproxy.store.place", "from cliproxy.config.schema import Routing"),
+        ("management is told what to show", "cliproxy.management.pages", "from cliproxy.routing.standing import Fate"),
+        ("management is told what to show", "cliproxy.management.control", "from cliproxy.exchanges import Exchanges"),
+        (
+            "the door management leads to the house alone",
+            "cliproxy.management.control",
+            "from cliproxy.web import site",
+        ),
+        (
+            "the door management leads to the house alone",
+            "cliproxy.management.control",
+            "import cliproxy.upstream.agent",
+        ),
         ("the door web leads to the house alone", "cliproxy.web.site", "from cliproxy.amp import door"),
         ("the door amp leads to the house alone", "cliproxy.amp", "async def f():\n    import cliproxy.upstream.agent"),
         ("the composition root is nobody's part", "cliproxy.exchange", "from cliproxy.daemon import House"),
         ("the composition root is nobody's part", "cliproxy.web.site", "from cliproxy import tap"),
+        ("the composition root is nobody's part", "cliproxy.exchanges", "from cliproxy.house import House"),
+        ("the composition root is nobody's part", "cliproxy.house", "from cliproxy.home import Home"),
+        ("the composition root is nobody's part", "cliproxy.cli_pool", "def f():\n    from cliproxy.home import Home"),
         ("the reactor is an argument", "cliproxy.daemon", "def f():\n    from twisted.internet import reactor"),
         ("observe is below everybody", "cliproxy.observe.logs", "from cliproxy.config.schema import Streaming"),
         ("each room takes its own section", "cliproxy.exchange", "from cliproxy.config.schema import Config"),
         ("each room takes its own section", "cliproxy.exchange", "from cliproxy.config.schema import *"),
+        ("each room takes its own section", "cliproxy.status", "from cliproxy.config.schema import Config"),
+        ("each room takes its own section", "cliproxy.logins.directory", "from cliproxy.config.schema import Config"),
     ],
 )
 def test_a_forbidden_import_is_found(arrow: str, source: str, text: str) -> None:
@@ -234,6 +302,14 @@ def test_a_forbidden_import_is_found(arrow: str, source: str, text: str) -> None
         ("observe is below everybody", "cliproxy.observe.usage", "from cliproxy.conversation import usage"),
         ("observe is below everybody", "cliproxy.observe.usage", "from cliproxy.observe import logs"),
         ("each room takes its own section", "cliproxy.exchange", "from cliproxy.config.schema import Timeouts"),
+        ("each room takes its own section", "cliproxy.house", "from cliproxy.config.schema import Config"),
+        (
+            "the store knows the pool's rows alone",
+            "cliproxy.store.saver",
+            "from cliproxy.routing.memory import Changes",
+        ),
+        ("logins do not choose", "cliproxy.logins.issuer", "from cliproxy.upstream.accounts import Way"),
+        ("the composition root is nobody's part", "cliproxy.home", "from cliproxy.house import House"),
     ],
 )
 def test_an_allowed_import_is_none(arrow: str, source: str, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -17,10 +18,16 @@ from cliproxy import cli
 from cliproxy.config.keys import KEYS
 from cliproxy.config.schema import Access, Config
 from cliproxy.conversation.capabilities import Capabilities
-from cliproxy.daemon import House
 from cliproxy.exchange import COUNT_HEADER
 from cliproxy.formats.codec import Field, Support
+from cliproxy.house import House
+from cliproxy.logins.providers import LOGIN_TYPES
 from cliproxy.observe.logs import LOG_FORMATS
+from cliproxy.routing import verdicts
+from cliproxy.routing.decisions import MAX_DECISIONS
+from cliproxy.routing.standing import Fate
+from cliproxy.routing.strategies import STRATEGIES
+from cliproxy.routing.verdicts import Verdict
 from cliproxy.tap import Options
 from cliproxy.web.asks import SHOW_LOSSES
 from cliproxy.web.gate import Gate
@@ -41,14 +48,18 @@ def routes() -> list[Route]:
     return list(Doors(House(Config(demo=True), Clock()), Gate(Access())).routes)
 
 
-def verbs() -> list[click.Command]:
-    return list(cli.main.commands.values())
+def verbs(group: click.Group = cli.main, before: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Each verb as it is typed: `logins`, `logins refresh`."""
+    for name, verb in group.commands.items():
+        yield f"{before}{name}", verb
+        if isinstance(verb, click.Group):
+            yield from verbs(verb, f"{before}{name} ")
 
 
 def parameters() -> list[tuple[str, str]]:
     return [
-        (verb.name or "", option)
-        for verb in verbs()
+        (name, option)
+        for name, verb in verbs()
         for parameter in verb.params
         if isinstance(parameter, click.Option)
         for option in parameter.opts
@@ -59,6 +70,10 @@ def twist_options() -> list[str]:
     own = vars(Options)
     flags = [row[0] for row in (*own["optFlags"], *own["optParameters"])]
     return [*flags, *(name.removeprefix("opt_") for name in own if name.startswith("opt_"))]
+
+
+def known_verdicts() -> list[Verdict]:
+    return [verdict for verdict in vars(verdicts).values() if isinstance(verdict, Verdict)]
 
 
 def row_of(text: str, *cells: str) -> bool:
@@ -89,7 +104,7 @@ def test_a_route_is_told_with_its_methods(route: Route) -> None:
         assert row_of(page("docs/api.md"), f"`{route.path}`", method)
 
 
-@pytest.mark.parametrize("verb", [verb.name for verb in verbs()])
+@pytest.mark.parametrize("verb", [name for name, _ in verbs()])
 def test_a_verb_is_told(verb: str) -> None:
     assert row_of(page("docs/commands.md"), f"`cliproxy {verb}")
 
@@ -133,6 +148,48 @@ def anchors(text: str) -> set[str]:
 @pytest.mark.parametrize("header", [SHOW_LOSSES, COUNT_HEADER])
 def test_a_header_of_our_own_is_told(header: bytes) -> None:
     assert header.decode().title() in page("docs/api.md")
+
+
+# -- accounts and the pool
+
+
+@pytest.mark.parametrize("provider", LOGIN_TYPES)
+def test_a_login_is_told(provider: str) -> None:
+    assert row_of(page("docs/logins.md"), f"`cliproxy login {provider}")
+    assert row_of(page("docs/commands.md"), "`cliproxy login", f"`{provider}`")
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_strategy_is_told(strategy: str) -> None:
+    assert row_of(page("docs/pool.md"), f"`{strategy}`")
+
+
+@pytest.mark.parametrize("verdict", known_verdicts(), ids=lambda verdict: verdict.name)
+def test_a_verdict_is_told_with_what_it_is_of_and_its_rest(verdict: Verdict) -> None:
+    rest = f"{verdict.first:.0f} s" if verdict.first else "not at all"
+    most = f"up to {verdict.most:.0f} s" if verdict.most > verdict.first else ""
+    scope = "all models" if verdict.whole else "the model"
+    assert row_of(page("docs/pool.md"), f"| {verdict.name} | {scope} |", rest, most)
+
+
+def test_no_verdict_is_told_that_there_is_not() -> None:
+    told = re.findall(r"^\| ([a-z ]+) \| (?:all models|the model) \|", page("docs/pool.md"), re.MULTILINE)
+    assert set(told) == {verdict.name for verdict in known_verdicts()}
+
+
+@pytest.mark.parametrize("verdict", known_verdicts(), ids=lambda verdict: verdict.name)
+def test_it_is_told_which_failures_are_worth_another_round(verdict: Verdict) -> None:
+    told = re.findall(r"a failure was one that passes \(([^)]*)\)", page("docs/pool.md"))
+    assert (verdict.name in ", ".join(told).split(", ")) is verdict.passes
+
+
+@pytest.mark.parametrize("fate", Fate)
+def test_a_word_of_explain_is_told(fate: Fate) -> None:
+    assert row_of(page("docs/pool.md").partition("## cliproxy explain")[2], f"| {fate.value} |")
+
+
+def test_it_is_told_how_many_requests_are_explained() -> None:
+    assert f"{MAX_DECISIONS:,} requests" in page("docs/pool.md")
 
 
 # -- docs/translation.md

@@ -115,6 +115,19 @@ def test_the_installed_daemon_answers(installed: Path, place: Path) -> None:
         assert daemon.stop() == 0
 
 
+def test_every_module_of_the_wheel_finds_what_it_imports(installed: Path, place: Path) -> None:
+    names = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in (ROOT / "cliproxy").rglob("*.py")
+        if path.name not in ("__init__.py", "__main__.py")
+    ]
+    run(installed / "python", "-c", f"import {', '.join(sorted(names))}", at=place)
+
+
+def test_the_console_script_looks_for_accounts(installed: Path, place: Path) -> None:
+    assert "No account is in" in run(installed / "cliproxy", "logins", at=place)
+
+
 def test_the_console_script_tells_its_version(installed: Path, place: Path, wheel: Path) -> None:
     version = run(installed / "cliproxy", "version", at=place).strip()
     assert wheel.name.startswith(f"cliproxy-{version}-")
