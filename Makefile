@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 CONFIG ?= .run/config.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick lint types unit bench clients news clean
+.PHONY: help run test quick lint types unit bench pool-sim clients news clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ quick: $(STAMP)  ## the tests without processes, sockets and wheels
 bench: $(STAMP)  ## measure against a bare Twisted relay in the same minute; see docs/performance.md
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement bench/requirements.txt
 	$(BIN)/python -m bench
+
+pool-sim: $(STAMP)  ## two simulated days of agents on twenty accounts: caches, quotas and fairness, by strategy
+	$(BIN)/python -m bench.pool_sim
 
 clients: $(STAMP)  ## real third-party clients through the daemon, where the client harness is present
 	$(BIN)/python -m tests.clients
