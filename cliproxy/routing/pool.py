@@ -351,6 +351,7 @@ class Pool:
             self.ledger.set_whole(candidate.credential, standing)
         elif matches(window.model, candidate.model):
             self._set(candidate, standing)
+        self._revive(candidate.credential)
 
     def release(self, grant: Grant, now: float, usage: Usage | None = None) -> None:
         """The attempt is over, however it went; `usage` if it was told."""

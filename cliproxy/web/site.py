@@ -6,7 +6,8 @@ handler that streams therefore returns a Deferred which fires after its own `fin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import ClassVar, Final
 from urllib.parse import unquote_to_bytes
 
@@ -52,18 +53,11 @@ class Doors(Resource):
         self.routes: Sequence[Route] = tuple(
             route for door in (CommonDoor, AnthropicDoor, OpenAIDoor, GeminiDoor) for route in door(house).routes()
         )
-        app = Klein()
-        for route in self.routes:
-            handler = route.handler if route.public else self._keyed(route.handler)
-            app.route(route.path, methods=list(route.methods), endpoint=route.path)(handler)
-        tellers: tuple[tuple[type[Exception], Callable[..., bytes]], ...] = (
-            (ProxyError, self._told),
-            (HTTPException, self._not_routed),
-            (Exception, self._unexpected),
-        )
-        for kind, teller in tellers:
-            app.handle_errors(kind)(teller)
-        self._klein = app.resource()
+        self._handlers: Mapping[str, Handler] = {
+            route.path: route.handler if route.public else self._keyed(route.handler) for route in self.routes
+        }
+        table = tuple((route.path, tuple(route.methods)) for route in self.routes)
+        self._klein = _router(table).__get__(self, Doors).resource()
 
     def render(self, request: Request) -> bytes | int:
         """Let the request in, or refuse it before anything of it is looked at."""
@@ -95,22 +89,51 @@ class Doors(Resource):
         admitted.__name__ = getattr(handler, "__name__", "handler")
         return admitted
 
-    def _told(self, request: Request, failure: Failure) -> bytes:
+    def handle(self, path: str, request: Request, **caught: str) -> Deferred[None] | bytes:
+        """What is asked at a path pattern, and what that caught."""
+        return self._handlers[path](request, **caught)
+
+    def told(self, request: Request, failure: Failure) -> bytes:
+        """An error of ours."""
         error = failure.value
         assert isinstance(error, ProxyError)
         return tell(request, error)
 
-    def _not_routed(self, request: Request, failure: Failure) -> bytes:
+    def not_routed(self, request: Request, failure: Failure) -> bytes:
         """Nothing stands at that path, or not for that method. A redirect to another spelling is no answer to a CLI."""
         if isinstance(failure.value, WrongMethod):
             return tell(request, MethodNotAllowed(sorted(failure.value.valid_methods or ())))
         path = request.path[:SHOWN_PATH_BYTES].decode("utf-8", "replace")
         return tell(request, NotFound(f"There is nothing at {path!r}; GET / lists what is served."))
 
-    def _unexpected(self, request: Request, failure: Failure) -> bytes:
+    def unexpected(self, request: Request, failure: Failure) -> bytes:
+        """Any other error is a mistake of ours."""
         name = request_id(request)
         self._log.failure("{request_id}: unexpected", failure, request_id=name)
         return tell(request, Internal(f"The proxy failed; its log has the reason under {name}."))
+
+
+@cache
+def _router(table: tuple[tuple[str, tuple[str, ...]], ...]) -> Klein:
+    """Routes to handlers of the `Doors` that it is bound to, compiled once however many proxies a process has."""
+    router = Klein()
+    for path, methods in table:
+        router.route(path, methods=list(methods), endpoint=path)(_handler_of(path))
+    tellers: tuple[tuple[type[Exception], Callable[..., bytes]], ...] = (
+        (ProxyError, Doors.told),
+        (HTTPException, Doors.not_routed),
+        (Exception, Doors.unexpected),
+    )
+    for kind, teller in tellers:
+        router.handle_errors(kind)(teller)
+    return router
+
+
+def _handler_of(path: str) -> Callable[..., Deferred[None] | bytes]:
+    def handle(doors: Doors, request: Request, **caught: str) -> Deferred[None] | bytes:
+        return doors.handle(path, request, **caught)
+
+    return handle
 
 
 def _hide_keys(request: Request) -> None:

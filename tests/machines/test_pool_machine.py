@@ -29,7 +29,7 @@ from cliproxy.routing.standing import SOFT_LADDER
 from cliproxy.routing.verdicts import NO_SUCH_MODEL, RATE_LIMITED, TOO_LARGE, TRANSIENT, UNAUTHORIZED, Verdict
 from tests.support.pooling import candidate
 
-EXAMPLES: Final = int(os.environ.get("CLIPROXY_EXAMPLES", "40"))
+EXAMPLES: Final = int(os.environ.get("CLIPROXY_EXAMPLES", "30"))
 NAMES: Final = ("one", "two", "three")
 SESSIONS: Final = (b"", b"", b"red", b"blue")
 CAP: Final = 600.0
@@ -500,5 +500,5 @@ def seconds_of(verdict: Verdict, failures: int, hint: float | None) -> float:
 
 def test_the_pool_keeps_its_promises() -> None:
     run_state_machine_as_test(
-        PoolMachine, settings=settings(max_examples=2 * EXAMPLES, stateful_step_count=50, deadline=None)
+        PoolMachine, settings=settings(max_examples=4 * EXAMPLES, stateful_step_count=50, deadline=None)
     )

@@ -144,6 +144,25 @@ def test_a_used_up_one_is_asked_when_there_is_nobody_else(pool: Pool) -> None:
     assert taken(pool, A, 1.0) == "a"
 
 
+def test_a_full_one_that_turns_out_used_up_is_waited_for() -> None:
+    pool = in_turn(a=Terms(max_concurrency=1))
+    slow = granted(pool, A, 0.0)
+    wait(pool, A, 0.0)
+    pool.told(candidate("a"), [Window("7d", 1.0, MONTH)], 0.0)
+    pool.release(slow, 0.0)
+    assert wait(pool, A, 0.0) == Wait(1.0, 429)
+
+
+def test_a_probe_that_turns_out_used_up_is_waited_for(pool: Pool) -> None:
+    fails(pool, A, 0.0, hint=10.0)
+    probe = granted(pool, A, 10.0)
+    wait(pool, A, 10.0)
+    pool.told(candidate("a"), [Window("7d", 1.0, MONTH)], 11.0)
+    assert wait(pool, A, 11.0) == Wait(540.0, 429)
+    pool.served(probe, 11.0)
+    assert wait(pool, A, 11.0) == Wait(1.0, 429)
+
+
 def test_a_window_that_is_over_says_nothing() -> None:
     pool = Pool()
     pool.told(candidate("a"), [Window("5h", 1.0, 10.0, 5 * HOUR)], 0.0)
