@@ -52,7 +52,7 @@ def test_a_proxy_that_refuses_the_login(program: tuple[str, ...], start: Start, 
     with answering(b"HTTP/1.1 407 Login Required\r\nProxy-Authenticate: Basic realm=proxy\r\n\r\n") as port:
         key = {"api-key": UPSTREAM_KEY, "base-url": "https://upstream.example", "headers": {"X-Token": TOKEN}}
         proxy = f"http://{USER}:{PASSWORD}@127.0.0.1:{port}"
-        path = write(claude_api_key=[key], proxy_url=proxy, debug=True)
+        path = write(claude_api_key=[key], proxy_url=proxy, debug=True, request_retry=0)
         daemon = start(*program, "--config", str(path))
         assert ask_all(daemon.url)[:4] == [502, 503, 401, 401]
         assert leaked(daemon) == []
@@ -62,7 +62,7 @@ def test_a_proxy_that_refuses_the_login(program: tuple[str, ...], start: Start, 
 def test_an_upstream_that_fails(program: tuple[str, ...], start: Start, write: Write) -> None:
     with answering(b"HTTP/1.1 500 Broken\r\nContent-Length: 2\r\n\r\n{}") as port:
         key = {"api-key": UPSTREAM_KEY, "base-url": f"http://127.0.0.1:{port}", "headers": {"X-Token": TOKEN}}
-        daemon = start(*program, "--config", str(write(claude_api_key=[key], debug=True)))
+        daemon = start(*program, "--config", str(write(claude_api_key=[key], debug=True, request_retry=0)))
         assert ask_all(daemon.url)[:4] == [500, 503, 401, 401]
         assert leaked(daemon) == []
 
