@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 import attrs
@@ -55,8 +55,8 @@ class Ask:
     """A Gemini client that is told a stream as one JSON array. `stream` is False then: an array has no events."""
     shows_losses: bool = False
     """The client wants to be told in a header what could not be carried over."""
-    session: Session | None = None
-    """The conversation that it is a part of."""
+    find_session: Callable[[], Session | None] = attrs.field(default=lambda: None, repr=False, eq=False)
+    """Tells the conversation that it is a part of, if that can be known."""
 
 
 @attrs.frozen

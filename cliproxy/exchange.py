@@ -110,6 +110,8 @@ class Exchange:
     async def _serve(self) -> None:
         """Ask one credential after another, and in further rounds, until a reply is told, or tell why there is none."""
         self._stages = stages_of(self._ask, self._provision, int(self._shared.wall()))
+        session = self._stages[0].session
+        self._decision.session = session.source if session is not None else ""
         if self._ask.stream:
             self._heart.start()
         choice = self._choose()
@@ -245,7 +247,7 @@ class Exchange:
     async def _queue(self, choice: Wait) -> Choice | None:
         """Who is asked next, after standing in the queue until somebody has room."""
         ask, waiting = self._ask, self._shared.waiting
-        who = ask.session.key if ask.session is not None else ask.request_id
+        who = self._stages[0].wanted.session or ask.request_id
         same = ask.model, ask.operation, ask.wire.name, frozenset(self._tried)
         now: Choice | None = choice
         self._stir_when_due(choice)

@@ -74,9 +74,7 @@ class Exchanges:
         return self.provision
 
     def _run(self, ask: Ask, sink: Outlet, provision: Provision) -> Deferred[None]:
-        decision = Decision(
-            ask.request_id, self._shared.wall(), ask.model, ask.session.source if ask.session is not None else ""
-        )
+        decision = Decision(ask.request_id, self._shared.wall(), ask.model)
         self.decisions.begin(decision)
         exchange = Exchange(ask, sink, provision, self._shared, decision)
         served = Deferred.fromCoroutine(exchange.run())

@@ -13,6 +13,7 @@ from cliproxy.errors import BadRequest, UnknownModel
 from cliproxy.formats.wire import Operation
 from cliproxy.routing.catalogue import Candidate
 from cliproxy.routing.pool import Wanted
+from cliproxy.routing.sessions import Session
 from cliproxy.shaping.suffix import split_suffix
 from cliproxy.translate.translation import Asked, Translation
 
@@ -26,6 +27,8 @@ class Stage:
 
     wanted: Wanted
     translation: Translation = attrs.field(repr=False)
+    session: Session | None = None
+    """The conversation; not looked for where that makes no difference."""
 
 
 def stages_of(ask: Ask, provision: Provision, created: int) -> Sequence[Stage]:
@@ -33,7 +36,7 @@ def stages_of(ask: Ask, provision: Provision, created: int) -> Sequence[Stage]:
 
     Raises `ClientMistake` if nobody serves any of them, or nobody has the operation.
     """
-    stages: list[Stage] = []
+    found: list[tuple[str, Sequence[Candidate], Translation]] = []
     plain = _translation(ask, provision, created, _named(ask.model, provision)[1])
     for model in (ask.model, *_stand_ins(ask.model, provision)):
         name, reasoning = _named(model, provision)
@@ -41,12 +44,22 @@ def stages_of(ask: Ask, provision: Provision, created: int) -> Sequence[Stage]:
         if candidates:
             another = model != ask.model and reasoning is not None
             translation = _translation(ask, provision, created, reasoning) if another else plain
-            stages.append(Stage(_wanted(ask, name, candidates), translation))
-    if not stages:
+            found.append((name, candidates, translation))
+    if not found:
         raise UnknownModel(ask.model, provision.catalogue.nearest(split_suffix(ask.model)[0]))
+    matters = any(_is_chosen(candidates, provision) for _, candidates, _ in found)
+    session = ask.find_session() if matters else None
+    stages = [
+        Stage(_wanted(ask, name, candidates, session), translation, session) for name, candidates, translation in found
+    ]
     if ask.operation is Operation.COMPACT and not any(_is_able(stage, ask, provision) for stage in stages):
         raise BadRequest(f"No upstream of {ask.model} can compact a conversation.")
     return stages
+
+
+def _is_chosen(candidates: Sequence[Candidate], provision: Provision) -> bool:
+    """Whether it matters whose request it is: there are others to go to, or a queue to stand in."""
+    return len(candidates) > 1 or provision.catalogue.terms(candidates[0].credential).max_concurrency > 0
 
 
 def _named(model: str, provision: Provision) -> tuple[str, Reasoning | None]:
@@ -78,13 +91,13 @@ def _translation(ask: Ask, provision: Provision, created: int, reasoning: Reason
     )
 
 
-def _wanted(ask: Ask, name: str, candidates: Sequence[Candidate]) -> Wanted:
+def _wanted(ask: Ask, name: str, candidates: Sequence[Candidate], session: Session | None) -> Wanted:
     generates = ask.operation is Operation.GENERATE
     return Wanted(
         name=name,
         candidates=candidates,
         kind="" if generates else f"{ask.operation.value} {ask.wire.name}",
-        session=ask.session.key if ask.session is not None else b"",
+        session=session.key if session is not None else b"",
         tokens=len(ask.body) // BYTES_PER_TOKEN if generates else 0,
         proves=generates,
     )

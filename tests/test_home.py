@@ -315,7 +315,7 @@ def test_what_is_kept_is_for_its_owner_alone(place: Place) -> None:
     place.write("claude-a.json")
     process = place.process()
     process.ask()
-    serve(process.upstream.last)
+    refuse(process.upstream.last, 429)
     process.stop()
     folder, file = state_folder(place.config), state_path(place.config)
     assert (folder.stat().st_mode & 0o777, file.stat().st_mode & 0o777) == (0o700, 0o600)

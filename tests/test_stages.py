@@ -9,7 +9,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from cliproxy.ask import Ask, Provision
-from cliproxy.config.schema import Config, Model, Retrying
+from cliproxy.config.schema import Config, Model, Retrying, Share
 from cliproxy.errors import BadRequest, UnknownModel
 from cliproxy.formats import FORMATS
 from cliproxy.formats.wire import Operation
@@ -78,9 +78,21 @@ def test_what_nobody_can_compact_is_the_clients_mistake() -> None:
 
 
 def test_a_conversation_is_looked_for_by_its_key() -> None:
-    talked = attrs.evolve(ask(), session=Session(b"k", "header"))
-    (stage,) = stages_of(talked, provision(), 0)
+    talked = attrs.evolve(ask(), find_session=lambda: Session(b"k", "header"))
+    two = House(Config(claude_keys=(key(0), key(1))), Clock())._exchanges.provision
+    (stage,) = stages_of(talked, two, 0)
     assert stage.wanted.session == b"k"
+
+
+def test_where_nobody_could_choose_the_conversation_is_not_looked_for() -> None:
+    talked = attrs.evolve(ask(), find_session=lambda: pytest.fail("it was looked for"))
+    assert stages_of(talked, provision(), 0)[0].wanted.session == b""
+
+
+def test_in_a_queue_the_conversation_counts_though_there_is_one_key() -> None:
+    talked = attrs.evolve(ask(), find_session=lambda: Session(b"k", "header"))
+    config = Config(claude_keys=(key(0, share=Share(max_concurrency=1)),))
+    assert stages_of(talked, House(config, Clock())._exchanges.provision, 0)[0].wanted.session == b"k"
 
 
 def test_work_is_weighed_by_the_length_of_the_request() -> None:

@@ -43,7 +43,7 @@ def test_its_terms_are_shown() -> None:
 
 
 def test_what_it_did_is_counted() -> None:
-    daemon = Daemon()
+    daemon = Daemon(config=Config(claude_keys=(key(0),), routing=Routing(max_concurrency=9)))
     for status in (200, 500, 200):
         daemon.talk("a")
         if status == 200:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from twisted.web.server import Request
@@ -32,7 +33,7 @@ def ask_for(
         headers=headers,
         query=request.uri.partition(b"?")[2],
         shows_losses=request.getHeader(SHOW_LOSSES) == b"1",
-        session=session_of(headers, peek),
+        find_session=partial(session_of, headers, peek),
     )
 
 

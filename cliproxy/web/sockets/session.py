@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import ClassVar, Final, Protocol
 
 import orjson
@@ -156,7 +157,7 @@ class Session:
             body=body,
             headers=self._headers,
             query=self._query,
-            session=session_of(self._headers, peek),
+            find_session=partial(session_of, self._headers, peek),
         )
 
     def _earlier(self, create: Create) -> Sequence[bytes]:
