@@ -59,7 +59,7 @@ class Work:
     """Who waits for it."""
     turn: int = 0
     waits_for: int = 0
-    """Subagents."""
+    """Side threads that it has begun."""
     served_by: CredentialId | None = None
     served_at: float = 0.0
 

@@ -2,7 +2,7 @@
 
 The beginnings have the sizes of what coding clients send first, at four bytes a token. What follows is the work of an
 agent: most turns bring a tool's result seconds after the reply before, some wait for a person, few for an hour; now and
-then several subagents work at once, and whoever began them waits for all of them.
+then several side threads work at once, and whoever began them waits for all of them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TAIL: Final = 0.9
 """The exponent: the smaller, the more of the work is done in long conversations."""
 AGENT_TURNS: Final = (3, 40)
 AGENTS: Final = 0.02
-"""How often a turn begins subagents."""
+"""How often a turn begins side threads."""
 MOST_AGENTS: Final = 4
 
 
@@ -130,7 +130,7 @@ def _agents(chance: Random, often: float) -> tuple[Thread, ...]:
 
 
 def _gap(chance: Random, *, tools_only: bool) -> float:
-    """Tools answer in seconds, a person in minutes, who was at lunch in an hour; no person talks to subagents."""
+    """Tools answer in seconds, a person in minutes, who was at lunch in an hour; no person talks to side threads."""
     kind = chance.random()
     if tools_only or kind < 0.88:
         return min(40.0, max(2.0, 6.0 * math.exp(chance.gauss(0, 0.9))))

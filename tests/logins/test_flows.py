@@ -13,7 +13,6 @@ import treq
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.protocol import Protocol
-from twisted.internet.task import deferLater
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from twisted.web.iweb import IAgent
@@ -34,6 +33,7 @@ from cliproxy.upstream.endpoints import connector
 from cliproxy.upstream.transport import Transport
 from tests.support.answers import FakeSender, said
 from tests.support.identity_provider import CUT, GARBAGE, Fault, IdentityProvider, browse, identity_provider
+from tests.support.reactor import until
 from tests.support.upstream import factory_of, listen, on_the_reactor, port_of
 
 NOW = 1_700_000_000.0
@@ -237,7 +237,7 @@ async def test_a_refusal_is_told_on_both_sides() -> None:
     async with way_in() as (provider, flows, person):
         provider.authorize_error = "access_denied"
         sentence = await why(flows.by_browser(provider.login_type("codex")))
-        await deferLater(flows.endpoint.clock, 0.05)
+        await until(lambda: person.seen, flows.endpoint.clock)
     assert sentence == "The provider refused the login (access_denied: somebody said no)."
     assert "refused the login" in person.seen[0]
 

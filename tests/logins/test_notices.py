@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import cast
@@ -14,7 +13,6 @@ import pytest
 import pytest_twisted
 from twisted.internet.defer import execute
 from twisted.internet.interfaces import IReactorFDSet, IReactorTime
-from twisted.internet.task import deferLater
 from twisted.internet.testing import MemoryReactorClock
 
 from cliproxy.logins.directory import AuthDirectory, Changes
@@ -22,6 +20,7 @@ from cliproxy.logins.files import save
 from cliproxy.logins.notices import Refused, watch
 from cliproxy.secret import Secret
 from tests.support.account_files import CLAUDE, CLAUDE_CODE, write
+from tests.support.reactor import until as holds_in_time
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
 
@@ -42,11 +41,8 @@ def the_clock() -> IReactorTime:
 
 
 async def until(true: Callable[[], object], seconds: float = A_SECOND) -> bool:
-    """Let the reactor run until something is so; whether it came to be in time."""
-    end = time.monotonic() + seconds
-    while not true() and time.monotonic() < end:
-        await deferLater(the_clock(), 0.01)
-    return bool(true())
+    """Whether the kernel tells of something in time."""
+    return await holds_in_time(true, the_clock(), seconds)
 
 
 class Ear:

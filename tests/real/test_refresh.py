@@ -13,7 +13,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from cliproxy.logins.endpoint import TokenEndpoint
@@ -28,6 +27,7 @@ from cliproxy.upstream.agent import PooledAgent
 from cliproxy.upstream.endpoints import connector
 from cliproxy.upstream.transport import Transport
 from tests.support.identity_provider import Fault, IdentityProvider, identity_provider
+from tests.support.reactor import until as holds_in_time
 from tests.support.upstream import on_the_reactor
 
 T = TypeVar("T")
@@ -85,11 +85,7 @@ def account(idp: IdentityProvider, directory: Path, life: float = 3600, name: st
 async def until(holds: Callable[[], bool]) -> None:
     from twisted.internet import reactor
 
-    for _ in range(500):
-        if holds():
-            return
-        await deferLater(reactor, 0.01)
-    raise AssertionError("it does not come")
+    assert await holds_in_time(holds, reactor), "it does not come"
 
 
 @on_the_reactor

@@ -67,8 +67,8 @@ def code_of(client: ClientConnection) -> int | None:
 
 def response(connection: ResponsesConnection, text: str, model: str = MODEL, **fields: Any) -> Any:
     """The response that the last of its events holds, or an error."""
-    asked = [{"type": "message", "role": "user", "content": text}]
-    connection.response.create(model=model, input=asked, store=False, **fields)  # type: ignore[arg-type]  # plain JSON
+    asked: Any = [{"type": "message", "role": "user", "content": text}]
+    connection.response.create(model=model, input=asked, store=False, **fields)
     events: Iterable[Any] = connection
     for event in events:
         if event.type in LAST:

@@ -122,7 +122,7 @@ def test_a_prompt_grows_until_its_history_is_summed_up() -> None:
     assert max(each.prompt for each in longest.turns) <= LONGEST_PROMPT
 
 
-def test_some_conversations_have_subagents() -> None:
+def test_some_conversations_have_side_threads() -> None:
     counts = [len(list(threads_of(one.main))) for one in conversations(1, 1, 20)]
     assert min(counts) == 1 < max(counts)
 
@@ -233,7 +233,7 @@ def test_each_turn_is_asked_once_the_reply_before_is_over() -> None:
     assert [at for at, _ in run.spent] == [0.0, 30.0, 45.0]
 
 
-def test_who_began_subagents_waits_for_all_of_them() -> None:
+def test_who_began_side_threads_waits_for_all_of_them() -> None:
     agents = thread(turn()), thread(turn(), turn(gap=100.0))
     run = played(thread(attrs.evolve(turn(), agents=agents), turn(gap=1.0)))
     assert [at for at, _ in run.spent] == [0.0, 10.0, 10.0, 120.0, 131.0]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import socket
-import struct
 import sys
 import time
 import traceback
@@ -181,10 +180,9 @@ class _Visit(BaseHTTPRequestHandler):
         self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
 
     def _cut(self) -> None:
-        """End the connection by a reset, after what was written has gone out."""
-        time.sleep(0.05)
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.close()
+        """End the connection behind what was written, in the middle of the answer."""
+        self.wfile.flush()
+        self.connection.shutdown(socket.SHUT_RDWR)
         self.close_connection = True
 
     def _fall_silent(self) -> None:

@@ -24,6 +24,7 @@ Body: TypeAlias = dict[str, Any]
 """JSON, of which tests pick what they speak of."""
 
 MODEL: Final = "a-model"
+PLAIN: Final = Dialect()
 """One that nobody knows: it bears everything."""
 _END_MARK: Final = "[DONE]"
 _LEAST: Final[Mapping[str, Body]] = {
@@ -73,7 +74,7 @@ def prepared(
     asked: Mapping[str, Any],
     *,
     model: str = MODEL,
-    dialect: Dialect = Dialect(),  # noqa: B008  # a frozen value
+    dialect: Dialect = PLAIN,
     by: Rules | None = None,
 ) -> Prepared:
     """A client's request, ready for an upstream."""
@@ -86,7 +87,7 @@ def translated(
     asked: Mapping[str, Any],
     *,
     model: str = MODEL,
-    dialect: Dialect = Dialect(),  # noqa: B008  # a frozen value
+    dialect: Dialect = PLAIN,
     by: Rules | None = None,
 ) -> Body:
     """The body that the upstream gets."""
@@ -101,7 +102,7 @@ def losses(
     asked: Mapping[str, Any],
     *,
     model: str = MODEL,
-    dialect: Dialect = Dialect(),  # noqa: B008  # a frozen value
+    dialect: Dialect = PLAIN,
 ) -> tuple[Loss, ...]:
     """What is noted of a request as left out, or as done in another way."""
     return prepared(client, upstream, asked, model=model, dialect=dialect).losses

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 import attrs
 from hypothesis import strategies as st
@@ -114,12 +114,12 @@ def _sampling(name: str) -> Callable[[Request], object]:
     return lambda request: getattr(request.sampling, name)
 
 
-def _drawn(name: str, value: object) -> Request:
-    return attrs.evolve(PLAIN, sampling=Sampling(**{name: value}))  # type: ignore[arg-type]  # by the name's own type
+def _drawn(name: str, value: Any) -> Request:
+    return attrs.evolve(PLAIN, sampling=Sampling(**{name: value}))
 
 
-def _thinking(**fields: object) -> Request:
-    reasoning = Reasoning(**fields)  # type: ignore[arg-type]  # given by the caller
+def _thinking(**fields: Any) -> Request:
+    reasoning = Reasoning(**fields)
     return attrs.evolve(PLAIN, max_tokens=30_000, reasoning=reasoning)
 
 

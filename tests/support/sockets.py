@@ -129,8 +129,9 @@ class SocketClient:
 
     def answer_close(self) -> None:
         """As every client does, when it is told that the socket closes."""
-        assert self.look().close is not None
-        self.send(self.close.response())  # type: ignore[union-attr]  # looked at above
+        close = self.look().close
+        assert close is not None
+        self.send(close.response())
 
     @property
     def kinds(self) -> list[str]:

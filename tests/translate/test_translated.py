@@ -16,7 +16,7 @@ from cliproxy.errors import Broken, Reported, TimedOut, UpstreamTrouble
 from cliproxy.formats import CODECS, FORMATS
 from cliproxy.formats.anthropic import ANTHROPIC
 from cliproxy.formats.sse import MAX_EVENT_BYTES
-from cliproxy.formats.wire import SILENT_HEARTBEAT, Complaint
+from cliproxy.formats.wire import SILENT_HEARTBEAT, Complaint, WireFormat
 from cliproxy.translate import translated
 from cliproxy.translate.translated import (
     MAX_SHORT_BODY_BYTES,
@@ -400,9 +400,9 @@ def test_a_client_that_cannot_be_told_a_count_is_told_of_trouble() -> None:
 
 
 @pytest.mark.parametrize("wire", FORMATS.values(), ids=FORMATS)
-def test_an_error_in_the_clients_own_format_is_the_same_bytes(wire: object) -> None:
+def test_an_error_in_the_clients_own_format_is_the_same_bytes(wire: WireFormat) -> None:
     body = b'{ "error":{"kept":1.0e2}}'
-    assert told_error(wire, wire, 400, body, "req_1") == body  # type: ignore[arg-type]  # a row of the table
+    assert told_error(wire, wire, 400, body, "req_1") == body
 
 
 @pytest.mark.parametrize("pair", PAIRS)

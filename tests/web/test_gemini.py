@@ -9,7 +9,7 @@ import pytest
 from google.genai import types
 
 from cliproxy.ask import Ask
-from cliproxy.errors import BadRequest, Broken, Overloaded, RateLimited, UnknownModel
+from cliproxy.errors import BadRequest, Broken, Overloaded, ProxyError, RateLimited, UnknownModel
 from cliproxy.formats.gemini import GEMINI
 from cliproxy.formats.requests import MAX_MODEL_CHARACTERS
 from cliproxy.formats.wire import Operation
@@ -152,10 +152,10 @@ def test_a_name_of_any_length_is_refused_before_it_is_remembered(client: Client)
 )
 @pytest.mark.parametrize("version", ["v1beta", "v1"])
 def test_errors_are_told_in_googles_words(
-    connect: Connect, version: str, error: Exception, status: int, word: str
+    connect: Connect, version: str, error: ProxyError, status: int, word: str
 ) -> None:
     """Below `/v1/`, without a header of Google's, they were told in OpenAI's."""
-    client = connect(unavailable(error))  # type: ignore[arg-type]  # all of them are errors of ours
+    client = connect(unavailable(error))
     answer = client.post(BODY, target=f"/{version}/models/gemini-3:generateContent")
     assert (answer.status, google_error(answer)["status"]) == (status, word)
 

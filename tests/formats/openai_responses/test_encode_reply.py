@@ -284,7 +284,9 @@ def test_what_was_cut_off_is_incomplete(stop: Stop, reason: str) -> None:
     assert isinstance(whole, dict)
     assert documents[-1]["type"] == "response.incomplete"
     assert (whole["status"], whole["incomplete_details"]) == ("incomplete", {"reason": reason})
-    assert documents[-2]["item"]["status"] == "incomplete"  # type: ignore[index,call-overload]
+    item = documents[-2]["item"]
+    assert isinstance(item, dict)
+    assert item["status"] == "incomplete"
 
 
 @pytest.mark.parametrize("stop", [Stop.END, Stop.TOOLS, Stop.SEQUENCE, Stop.PAUSE])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from cliproxy.conversation.parts import Json
 from cliproxy.errors import BadRequest
 from cliproxy.formats.openai_responses import fields
 
@@ -20,9 +21,9 @@ def test_a_whole_number_with_a_point_is_an_integer() -> None:
 
 
 @pytest.mark.parametrize("value", ["100", True, 1.5, []])
-def test_what_is_no_integer_is_refused(value: object) -> None:
+def test_what_is_no_integer_is_refused(value: Json) -> None:
     with pytest.raises(BadRequest, match=r"x: An integer was expected\."):
-        fields.integer(value, "x")  # type: ignore[arg-type]
+        fields.integer(value, "x")
 
 
 def test_a_number_in_quotes_is_refused() -> None:
