@@ -3,11 +3,16 @@
 A request goes to the connection that was used last, so that the surplus of a busy hour can grow old and be closed. If a
 connection that was idle turns out to be closed, before a byte of an answer, the request is sent once more on a new one;
 nothing else is ever repeated here.
+
+A body that is still arriving is there only once, and could not be repeated. So it always goes to a new connection: a
+handshake is cheaper than an upload that is lost to a connection which its peer was just closing. Behind its answer that
+connection is kept like any other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Sequence, Set
 from functools import lru_cache
 from typing import Final, Protocol, cast
 
@@ -23,6 +28,8 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
+from cliproxy.upstream.bodies import BytesProducer, length_of
+from cliproxy.upstream.headers import HeaderLines, Line
 from cliproxy.upstream.http1 import Http1Connection
 
 IDLE_SECONDS: Final = 30.0
@@ -30,6 +37,8 @@ IDLE_SECONDS: Final = 30.0
 SWEEP_SECONDS: Final = 5.0
 MAX_IDLE: Final = 128
 """For one origin. More simply close."""
+CLOSING_SECONDS: Final = 30.0
+"""For a peer to take what a connection that switched protocols still has to send, and to close its side of it."""
 
 
 class Connect(Protocol):
@@ -48,15 +57,9 @@ class Origin:
     port: int
 
 
-class BytesBody(Protocol):
-    """A body producer that has all its bytes: `Agent` sends them with the head, in one write."""
-
-    content: bytes
-
-
 @implementer(IAgent)
 class PooledAgent:
-    """State: the idle connections, and whether any is still kept."""
+    """State: the idle connections, whether any is still kept, and those that are being closed in order."""
 
     def __init__(self, clock: IReactorTime, connect: Connect, connect_seconds: float) -> None:
         self._clock = clock
@@ -65,6 +68,7 @@ class PooledAgent:
         self._idle: dict[Origin, list[tuple[Http1Connection, float]]] = {}
         self._retired = False
         self._sweeper: IDelayedCall | None = None
+        self._closing: dict[Http1Connection, IDelayedCall] = {}
 
     def request(
         self,
@@ -73,22 +77,33 @@ class PooledAgent:
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,
     ) -> Deferred[IResponse]:
-        """See `IAgent.request`. The body producer must be a `BytesBody`. Cancelling cuts the connection."""
+        """See `IAgent.request`. Cancelling cuts the connection, and stops a body that is still arriving.
+
+        Such a body may fail (see `Http1Connection.ask`). It is stopped, too, if there is no connection to be had, so
+        that it was never begun. With an `Upgrade` in the headers a 101 is an answer, whose body is the connection.
+        """
         target = _target(uri)
-        body = b"" if bodyProducer is None else cast(BytesBody, bodyProducer).content
-        head = _head(method, target, headers or Headers(), body)
+        lines = _lines(headers) if headers is not None else ()
+        names = {name.lower() for name, _ in lines}
+        upgrade = b"upgrade" in names
         bodyless = method == b"HEAD"
+        if bodyProducer is not None and not isinstance(bodyProducer, BytesProducer):
+            head = _head(method, target, lines, names, _framing(bodyProducer))
+            return self._send_anew(target.origin, head, bodyProducer, bodyless, upgrade)
+        body = b"" if bodyProducer is None else bodyProducer.content
+        framing = b"Content-Length: %d\r\n" % len(body) if body or method not in _WITHOUT_BODY else b""
+        head = _head(method, target, lines, names, framing)
         connection = self._take_idle(target.origin)
         if connection is None:
-            return self._ask_anew(target.origin, head, body, bodyless)
+            return self._ask_anew(target.origin, head, body, bodyless, upgrade)
 
         def once_more(failure: Failure) -> Deferred[IResponse]:
             reasons = failure.value.reasons if isinstance(failure.value, ResponseNeverReceived) else ()
             if not (reasons and all(reason.check(ConnectionDone, ConnectionLost) for reason in reasons)):
                 failure.raiseException()
-            return self._ask_anew(target.origin, head, body, bodyless)
+            return self._ask_anew(target.origin, head, body, bodyless, upgrade)
 
-        return connection.ask(head, body, bodyless).addErrback(once_more)
+        return connection.ask(head, body, bodyless, upgrade).addErrback(once_more)
 
     def retire(self) -> None:
         """Close the idle connections, and from now on each that becomes idle; requests under way are not touched."""
@@ -106,8 +121,20 @@ class PooledAgent:
         """Connections that wait for a request."""
         return sum(map(len, self._idle.values()))
 
-    def _ask_anew(self, origin: Origin, head: bytes, body: bytes, bodyless: bool) -> Deferred[IResponse]:
-        return self._new(origin).addCallback(lambda connection: connection.ask(head, body, bodyless))
+    def _ask_anew(
+        self, origin: Origin, head: bytes, body: bytes | IBodyProducer, bodyless: bool, upgrade: bool
+    ) -> Deferred[IResponse]:
+        return self._new(origin).addCallback(lambda connection: connection.ask(head, body, bodyless, upgrade))
+
+    def _send_anew(
+        self, origin: Origin, head: bytes, body: IBodyProducer, bodyless: bool, upgrade: bool
+    ) -> Deferred[IResponse]:
+        def unconnected(failure: Failure) -> Failure:
+            body.stopProducing()
+            return failure
+
+        connecting = self._new(origin).addErrback(unconnected)
+        return connecting.addCallback(lambda connection: connection.ask(head, body, bodyless, upgrade))
 
     def _take_idle(self, origin: Origin) -> Http1Connection | None:
         waiting = self._idle.get(origin)
@@ -120,7 +147,10 @@ class PooledAgent:
     async def _open_connection(self, origin: Origin) -> Http1Connection:
         def build() -> Http1Connection:
             return Http1Connection(
-                origin.secure, lambda idle: self._keep(origin, idle), lambda closed: self._forget(origin, closed)
+                origin.secure,
+                lambda idle: self._keep(origin, idle),
+                lambda closed: self._forget(origin, closed),
+                self._limit_closing,
             )
 
         try:
@@ -142,6 +172,15 @@ class PooledAgent:
     def _forget(self, origin: Origin, connection: Http1Connection) -> None:
         waiting = self._idle.get(origin, [])
         waiting[:] = [entry for entry in waiting if entry[0] is not connection]
+        if connection in self._closing:
+            self._closing.pop(connection).cancel()
+
+    def _limit_closing(self, connection: Http1Connection) -> None:
+        def cut() -> None:
+            del self._closing[connection]
+            connection.abort()
+
+        self._closing[connection] = self._clock.callLater(CLOSING_SECONDS, cut)
 
     def _sweep(self) -> None:
         self._sweeper = None
@@ -183,27 +222,48 @@ class Target:
     """As a Host header names it."""
 
 
+_WITHOUT_BODY: Final = frozenset({b"GET", b"HEAD", b"DELETE"})
+"""Methods for which saying nothing of a body says that there is none."""
+_URI: Final = re.compile(rb"([^:/?#]+://[^/?#]*)([^#]*)")
+
+
 def _target(uri: bytes) -> Target:
-    where, mark, query = uri.partition(b"?")
-    target = _target_without_query(where)
-    return Target(target.origin, target.path + mark + query, target.host) if mark else target
+    """What follows the host is sent letter by letter: parsing it and joining it anew would lose some."""
+    parts = _URI.match(uri)
+    if parts is None:
+        raise ValueError("the URI is not an absolute one")
+    where, path = parts.groups()
+    origin, host = _origin(where)
+    return Target(origin, path if path[:1] == b"/" else b"/" + path, host)
 
 
 @lru_cache(maxsize=256)
-def _target_without_query(uri: bytes) -> Target:
-    """There are as many as base URLs; queries are the clients', and any number."""
-    parsed = URI.fromBytes(uri)
-    origin = Origin(parsed.scheme == b"https", parsed.host.decode("ascii"), parsed.port)
-    return Target(origin, parsed.originForm, parsed.netloc)
+def _origin(where: bytes) -> tuple[Origin, bytes]:
+    """The origin that the beginning of a URI names, and its Host header."""
+    parsed = URI.fromBytes(where)
+    return Origin(parsed.scheme == b"https", parsed.host.decode("ascii"), parsed.port), parsed.netloc
 
 
-def _head(method: bytes, target: Target, headers: Headers, body: bytes) -> bytes:
-    """Request line and header lines. No line end is in a name or value: see `HeaderLines` on who has seen to that."""
-    lines = [b"%b %b HTTP/1.1\r\n" % (method, target.path)]
-    if not headers.hasHeader(b"Host"):
-        lines.append(b"Host: %b\r\n" % target.host)
-    for name, values in headers.getAllRawHeaders():
-        lines += [b"%b: %b\r\n" % (name, value) for value in values]
-    if body or method not in (b"GET", b"HEAD", b"DELETE"):
-        lines.append(b"Content-Length: %d\r\n" % len(body))
-    return b"".join((*lines, b"\r\n"))
+def _framing(body: IBodyProducer) -> bytes:
+    length = length_of(body)
+    return b"Transfer-Encoding: chunked\r\n" if length is None else b"Content-Length: %d\r\n" % length
+
+
+def _lines(headers: Headers) -> Sequence[Line]:
+    if isinstance(headers, HeaderLines):
+        return headers.lines
+    return [(name, value) for name, values in headers.getAllRawHeaders() for value in values]
+
+
+def _head(method: bytes, target: Target, lines: Iterable[Line], names: Set[bytes], framing: bytes) -> bytes:
+    """Request line and header lines. No line end is in a name or value: see `HeaderLines` on who has seen to that.
+
+    `names`: of the lines, in lower case.
+    """
+    head = [b"%b %b HTTP/1.1\r\n" % (method, target.path)]
+    if b"host" not in names:
+        head.append(b"Host: %b\r\n" % target.host)
+    if b"upgrade" in names and b"connection" not in names:
+        head.append(b"Connection: Upgrade\r\n")
+    head += [b"%b: %b\r\n" % line for line in lines]
+    return b"".join((*head, framing, b"\r\n"))

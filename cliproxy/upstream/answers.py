@@ -35,16 +35,21 @@ class AnswerParser:
     """Fed bytes, it holds the head once that is whole, the body bytes not yet taken, and whether the end has come.
 
     `bodyless`: the answer has no body whatever its head says, as one to HEAD. Interim answers (1xx) are passed over.
+    `upgrade`: another protocol was asked for, so that a 101 is an answer; what comes behind its head is taken as a body
+    that has no end.
     """
 
-    def __init__(self, bodyless: bool = False) -> None:
+    def __init__(self, bodyless: bool = False, upgrade: bool = False) -> None:
         self.head: Head | None = None
         self.whole = False
+        self.switched = False
+        """The answer is a 101: what follows is another protocol's."""
         self.reusable = False
         """Once whole: the connection may carry another request."""
         self.received = 0
         """Bytes so far."""
         self._bodyless = bodyless
+        self._upgrade = upgrade
         self._barren = 0
         """Bytes since the last that belonged to the body."""
         self._flaw = ""
@@ -62,14 +67,22 @@ class AnswerParser:
         self._barren += len(chunk)
         try:
             self._parser.feed_data(chunk)
-        except httptools.HttpParserUpgrade:
-            self._spoil("the answer switches protocols, which nobody asked for")
+        except httptools.HttpParserUpgrade as switch:
+            if self.switched:
+                self.take_raw(chunk[switch.args[0] :])
+            else:
+                self._spoil("the answer switches protocols, which nobody asked for")
         except httptools.HttpParserError as error:
             self._spoil(str(error))
         if self._flaw:
             raise Garbage(self._flaw)
-        if self._barren > MAX_HEAD_BYTES and not self.whole:
+        if self._barren > MAX_HEAD_BYTES and not (self.whole or self.switched):
             raise Garbage(f"there are more than {MAX_HEAD_BYTES} bytes without any of the body")
+
+    def take_raw(self, chunk: bytes) -> None:
+        """Have some bytes of the other protocol wait to be taken."""
+        if chunk:
+            self._body.append(chunk)
 
     def take_body(self) -> bytes:
         """The body bytes that came since the last call."""
@@ -99,7 +112,12 @@ class AnswerParser:
     def on_headers_complete(self) -> None:
         """The head is whole; that of an interim answer does not count."""
         status = self._parser.get_status_code()
-        if status < 200 or self.head is not None or self._flaw:
+        if status < 200:
+            if status == 101 and self._upgrade and self.head is None and self._parser.should_upgrade():
+                self.switched = True
+                self.head = Head(status, self._phrase, tuple(self._lines), None, framed=False)
+            return
+        if self.head is not None or self._flaw:
             return
         length: int | None = None
         framed = False
@@ -128,7 +146,7 @@ class AnswerParser:
 
     def on_message_complete(self) -> None:
         """The answer, or an interim one, is whole."""
-        if self.head is not None and not self.whole:
+        if self.head is not None and not (self.whole or self.switched):
             self._end()
 
     def _spoil(self, flaw: str) -> None:

@@ -3,10 +3,14 @@
 treq brings the request together. What it would do beyond that is switched off, each for a reason: cookies (one jar
 would carry an account's cookies into another's requests), redirects (they would carry the key along), buffering, and
 decoding (a broken gzip body must still be handed on; see `streaming.inflate`).
+
+A request that is passed on as it is goes to the agent without treq, which would write its method in capitals and have a
+word on its codings.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from http.cookiejar import Cookie
 from typing import TYPE_CHECKING, Final, cast, runtime_checkable
@@ -19,23 +23,24 @@ from OpenSSL.SSL import Error as SSLError
 from service_identity import VerificationError
 from treq.client import HTTPClient
 from treq.cookies import IndexableCookieJar
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
 from twisted.internet.error import TimeoutError as ConnectTimeout
-from twisted.internet.interfaces import IConsumer, IProtocol, IReactorTime
+from twisted.internet.interfaces import IProtocol, IReactorTime
 from twisted.python.failure import Failure
-from twisted.web.client import ResponseFailed, ResponseNeverReceived
+from twisted.web.client import RequestGenerationFailed, ResponseFailed, ResponseNeverReceived
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
-from cliproxy.errors import Broken, TimedOut, Unreachable, UpstreamTrouble
+from cliproxy.errors import BadRequest, Broken, TimedOut, Unreachable, UpstreamTrouble
 from cliproxy.upstream.accounts import Way
 from cliproxy.upstream.answers import Garbage
+from cliproxy.upstream.bodies import BytesProducer, TimedBody, WrongLength
+from cliproxy.upstream.headers import HeaderLines
 
 if TYPE_CHECKING:
-    from treq._types import _ITreqReactor
-    from treq.response import _Response
+    from treq._types import _DataType, _ITreqReactor
 
 VEILED: Final = b"X-Cliproxy-Content-Encoding"
 """Content-Encoding under another name, while the answer passes through treq, which would decode it."""
@@ -51,13 +56,24 @@ class Outgoing:
     method: str
     url: EncodedURL
     headers: Headers = attrs.field(repr=False)
-    body: bytes = attrs.field(repr=False)
+    body: bytes | IBodyProducer = attrs.field(repr=False)
+    """All of it, or what gives it as it arrives, once. That is stopped when nobody takes the rest, begun or not."""
     way: Way = "direct"
+    as_it_is: bool = False
+    """Passed on: any method, the headers line by line, and no other `Accept-Encoding` than is among them, if one is.
+
+    What frames the body is ours all the same: Content-Length and Transfer-Encoding are left out. So is a Host, if it is
+    not among them. With an `Upgrade` the answer may be a 101.
+    """
 
 
 @attrs.frozen
 class Answer:
-    """An answer whose head has come; the body waits for `deliver`."""
+    """An answer whose head has come; the body waits for `deliver`.
+
+    The body of a 101 is the connection itself: its receiver is handed what comes of the upstream, and has a transport
+    that writes to it.
+    """
 
     status: int
     headers: Headers
@@ -66,6 +82,11 @@ class Answer:
     def deliver(self, receiver: IProtocol) -> None:
         """Hand the body to `receiver`, as `IResponse.deliverBody` does."""
         self._response.deliverBody(receiver)
+
+    @property
+    def phrase(self) -> bytes:
+        """Of the status, as it came: `Not Found`."""
+        return cast(bytes, self._response.phrase)
 
     @property
     def length(self) -> int | None:
@@ -89,46 +110,67 @@ class Transport:
         self._clock = clock
         self._make_agent = make_agent
         self._first_byte_seconds = first_byte_seconds
-        self._clients: dict[Way, HTTPClient] = {}
-        self._agents: list[IAgent] = []
+        self._ways: dict[Way, _WayOut] = {}
         self._retired = False
         self._cookies = NoCookies()
 
     def send(self, outgoing: Outgoing) -> Deferred[Answer]:
         """Fires with the answer once its head has come, or fails with `UpstreamTrouble`.
 
-        Cancelling cuts the connection, in whatever phase the request is.
+        Fails with `BadRequest` if what is to be passed on is no HTTP, or has not the length that it says; and if its
+        body fails otherwise, with that failure. Cancelling cuts the connection, in whatever phase the request is.
         """
-        asked = self._client(outgoing.way).request(
+        body = outgoing.body
+        if isinstance(body, bytes):
+            asked = self._ask(outgoing, body or None)
+            asked.addTimeout(self._first_byte_seconds, self._clock, _silent)
+        else:
+            timed = TimedBody(body, self._clock)
+            asked = self._ask(outgoing, timed)
+            timed.watch(asked, self._first_byte_seconds, _silent)
+        host = outgoing.url.host
+        answer = _answer if outgoing.as_it_is else _unveiled
+        return _cancellable(asked.addCallbacks(answer, lambda failure: _ours(failure, host)))
+
+    def retire(self) -> None:
+        """Keep no connection any longer than the request it carries."""
+        self._retired = True
+        for way in self._ways.values():
+            _retire(way.agent)
+
+    def _ask(self, outgoing: Outgoing, body: bytes | IBodyProducer | None) -> Deferred[IResponse]:
+        way = self._way(outgoing.way)
+        if outgoing.as_it_is:
+            return _passed_on(way.agent, outgoing, body)
+        asked = way.client.request(
             outgoing.method,
             outgoing.url,
             headers=outgoing.headers,
-            data=outgoing.body or None,
+            data=cast("_DataType", body),
             cookies=self._cookies,
             allow_redirects=False,
             unbuffered=True,
             reactor=cast("_ITreqReactor", self._clock),  # without one treq would take the global reactor
         )
-        asked.addTimeout(self._first_byte_seconds, self._clock, _silent)
-        host = outgoing.url.host
-        answered = cast("Deferred[IResponse]", asked).addCallbacks(_answer, lambda failure: _ours(failure, host))
-        return _cancellable(answered)
+        return cast("Deferred[IResponse]", asked)
 
-    def retire(self) -> None:
-        """Keep no connection any longer than the request it carries."""
-        self._retired = True
-        for agent in self._agents:
-            _retire(agent)
-
-    def _client(self, way: Way) -> HTTPClient:
-        client = self._clients.get(way)
-        if client is None:
-            agent = self._make_agent(way)
-            self._agents.append(agent)
+    def _way(self, name: Way) -> _WayOut:
+        way = self._ways.get(name)
+        if way is None:
+            agent = self._make_agent(name)
             if self._retired:  # by an exchange that goes on, and now tries another credential
                 _retire(agent)
-            client = self._clients[way] = HTTPClient(UndecodedAgent(agent), self._cookies, BytesProducer)
-        return client
+            client = HTTPClient(UndecodedAgent(agent), self._cookies, _producer)
+            way = self._ways[name] = _WayOut(agent, client)
+        return way
+
+
+@attrs.frozen
+class _WayOut:
+    """An agent, and treq over it."""
+
+    agent: IAgent
+    client: HTTPClient
 
 
 def _retire(agent: IAgent) -> None:
@@ -157,18 +199,54 @@ def _cancellable(answered: Deferred[Answer]) -> Deferred[Answer]:
     return cancellable
 
 
-def _silent(_: object, seconds: float) -> _Response:
+def _silent(_: object, seconds: float) -> IResponse:
     raise TimedOut(f"The upstream sent no answer within {seconds:g} s.")
 
 
+def _producer(body: bytes | IBodyProducer) -> IBodyProducer:
+    return BytesProducer(body) if isinstance(body, bytes) else body
+
+
+_TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A method or a header's name (RFC 9110)."""
+_LINE_ENDS: Final = re.compile(rb"[\r\n\0]")
+_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
+
+
+def _passed_on(agent: IAgent, outgoing: Outgoing, body: bytes | IBodyProducer | None) -> Deferred[IResponse]:
+    """Sent without treq. Nothing of it is trusted to be one line of a head unless it is seen to be."""
+    producer = None if body is None else _producer(body)
+    method = outgoing.method.encode("utf-8", "replace")
+    lines = [
+        (name.lower(), value)
+        for name, values in outgoing.headers.getAllRawHeaders()
+        for value in values
+        if name.lower() not in _FRAMING
+    ]
+    if not (_TOKEN.fullmatch(method) and all(map(_is_line, lines))):
+        if producer is not None:
+            producer.stopProducing()
+        return fail(BadRequest("The method or a header of the request is no valid HTTP, and is not passed on."))
+    return agent.request(method, outgoing.url.to_text().encode("ascii"), HeaderLines(lines), producer)
+
+
+def _is_line(line: tuple[bytes, bytes]) -> bool:
+    name, value = line
+    return _TOKEN.fullmatch(name) is not None and _LINE_ENDS.search(value) is None
+
+
 def _answer(response: IResponse) -> Answer:
+    return Answer(response.code, response.headers, response)
+
+
+def _unveiled(response: IResponse) -> Answer:
     headers = response.headers
     headers.removeHeader(b"Content-Encoding")  # treq leaves an empty one where there was none
     veiled = headers.getRawHeaders(VEILED)
     if veiled:
         headers.setRawHeaders(b"Content-Encoding", veiled)
         headers.removeHeader(VEILED)
-    return Answer(response.code, headers, response)
+    return _answer(response)
 
 
 def _ours(failure: Failure, host: str) -> Answer:
@@ -176,6 +254,11 @@ def _ours(failure: Failure, host: str) -> Answer:
     if failure.check(UpstreamTrouble):
         failure.raiseException()
     error = failure.value
+    if isinstance(error, RequestGenerationFailed):
+        (reason,) = error.reasons
+        if reason.check(WrongLength):
+            raise BadRequest("The body of the request is not as long as the request says.")
+        reason.raiseException()
     if isinstance(error, (ResponseNeverReceived, ResponseFailed)):
         if any(reason.check(Garbage) for reason in error.reasons):
             raise Broken(f"The upstream {host} sent something that is not HTTP.")
@@ -210,29 +293,6 @@ class NoCookies(IndexableCookieJar):
 
     def __iter__(self) -> Iterator[Cookie]:
         return iter(())
-
-
-@implementer(IBodyProducer)
-class BytesProducer:
-    """A body that is all there: our agent writes `content` with the head; others may have it produced."""
-
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-        self.length = len(content)
-
-    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
-        """Write everything at once."""
-        consumer.write(self.content)
-        return succeed(None)
-
-    def pauseProducing(self) -> None:
-        """Nothing is left to pause."""
-
-    def resumeProducing(self) -> None:
-        """Nothing is left to resume."""
-
-    def stopProducing(self) -> None:
-        """Nothing is left to stop."""
 
 
 @implementer(IAgent)

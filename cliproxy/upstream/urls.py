@@ -1,4 +1,4 @@
-"""Where an operation is asked of an account."""
+"""Where an operation is asked of an account, and where a request is passed on to."""
 
 from __future__ import annotations
 
@@ -41,6 +41,11 @@ class SettledURL(EncodedURL):
         text = quote(base.child(*path).to_text(), safe=_URI_LETTERS + "[]")
         if query:
             text += "?" + quote(query, safe=_URI_LETTERS)
+        return cls.of(text)
+
+    @classmethod
+    def of(cls, text: str) -> SettledURL:
+        """A URL that is encoded already."""
         url = EncodedURL.from_text(text)
         settled = cls(url.scheme, url.host, url.path, url.query, url.fragment, url.port, url.rooted, url.userinfo)
         settled._text = text
@@ -57,6 +62,17 @@ def url_for(
         path = provider.paths[operation]
     settle = _settle_remembered if len(query) <= MAX_REMEMBERED_QUERY_BYTES else _settle
     return settle(account.base_url, path, model if "{model}" in path else "", query)
+
+
+def url_at(base: EncodedURL, target: bytes) -> SettledURL:
+    """Where a request is passed on to: a target, path and query, behind the path of `base`, byte for byte.
+
+    Nothing of it is resolved, joined or decoded. What no URI may hold is percent-encoded, so that all of it stays in
+    the request line; square brackets, which clients write into queries, pass. The query of `base` is dropped.
+    """
+    where = quote(base.replace(query=(), fragment="").to_text(), safe=_URI_LETTERS + "[]").rstrip("/")
+    slash = "" if target[:1] in (b"/", b"?", b"") else "/"  # without one it might go on with the name of the host
+    return SettledURL.of(where + slash + quote(target, safe=_URI_LETTERS + "[]"))
 
 
 def _settle(base: EncodedURL, path: str, model: str, query: bytes) -> SettledURL:

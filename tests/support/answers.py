@@ -57,6 +57,7 @@ class Sent:
         self.method = outgoing.method
         self.url = outgoing.url.to_text()
         self.way = outgoing.way
+        assert isinstance(outgoing.body, bytes)
         self.body = outgoing.body
         self._headers = outgoing.headers
 

@@ -30,7 +30,8 @@ from cliproxy.logins.login import Login
 from cliproxy.routing.catalogue import CredentialId
 from cliproxy.routing.standing import Standing
 from cliproxy.secret import Secret
-from cliproxy.upstream.transport import BytesProducer, Transport
+from cliproxy.upstream.bodies import BytesProducer
+from cliproxy.upstream.transport import Transport
 from cliproxy.web.channel import LimitedSite
 
 T = TypeVar("T")

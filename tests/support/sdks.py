@@ -41,7 +41,8 @@ from cliproxy.demo.replies import DemoRequest
 from cliproxy.demo.settings import DemoSettings
 from cliproxy.house import House
 from cliproxy.secret import Secret
-from cliproxy.upstream.transport import BytesProducer, Transport
+from cliproxy.upstream.bodies import BytesProducer
+from cliproxy.upstream.transport import Transport
 from cliproxy.web.channel import LimitedSite
 
 Json = dict[str, Any]

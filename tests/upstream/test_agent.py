@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import settings
+from hyperlink import EncodedURL
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from twisted.internet.defer import CancelledError, Deferred
@@ -18,14 +19,19 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 from zope.interface.verify import verifyObject
 
-from cliproxy.upstream.agent import IDLE_SECONDS, MAX_IDLE, SWEEP_SECONDS, PooledAgent
+from cliproxy.upstream.agent import CLOSING_SECONDS, IDLE_SECONDS, MAX_IDLE, SWEEP_SECONDS, PooledAgent
+from cliproxy.upstream.bodies import BytesProducer
+from cliproxy.upstream.handover import RawTransport
 from cliproxy.upstream.headers import HeaderLines
 from cliproxy.upstream.http1 import Http1Response
-from cliproxy.upstream.transport import BytesProducer
+from cliproxy.upstream.urls import url_at
+from tests.support.arriving import Arriving
 from tests.support.upstream import LAST_CHUNK, OK, STREAM, Dialler, Peer, Receiver, error_in
 
 CONNECT_SECONDS = 10.0
 URI = b"http://api.example/v1/messages"
+UPGRADE = HeaderLines([(b"connection", b"Upgrade"), (b"upgrade", b"websocket")])
+SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
 
 
 class Request:
@@ -59,6 +65,16 @@ class Pooled:
     def ask(self, uri: bytes = URI, method: bytes = b"POST", headers: Headers | None = None) -> Request:
         body = BytesProducer(b"{}") if method == b"POST" else None
         return Request(self.agent.request(method, uri, headers, body))
+
+    def upload(self, body: Arriving, uri: bytes = URI) -> Request:
+        """A request whose body is still arriving."""
+        return Request(self.agent.request(b"POST", uri, None, body))
+
+    def switched(self) -> tuple[Peer, Receiver]:
+        """A connection that is another protocol's."""
+        request = self.ask(method=b"GET", headers=UPGRADE)
+        peer = self.accept().say(SWITCH)
+        return peer, request.take()
 
     def accept(self) -> Peer:
         """The connection that was last asked for is there."""
@@ -122,6 +138,9 @@ def test_a_host_that_is_given_is_the_only_one(pooled: Pooled) -> None:
         (b"http://api.example", (False, "api.example", 80), b"api.example", b"/"),
         (b"http://127.0.0.1:99/a;b=c?d?e=%2F", (False, "127.0.0.1", 99), b"127.0.0.1:99", b"/a;b=c?d?e=%2F"),
         (b"http://[::1]:99/a?", (False, "::1", 99), b"[::1]:99", b"/a?"),
+        (b"http://api.example//a;?;", (False, "api.example", 80), b"api.example", b"//a;?;"),
+        (b"http://api.example?a=/b", (False, "api.example", 80), b"api.example", b"/?a=/b"),
+        (b"http://api.example/a#b", (False, "api.example", 80), b"api.example", b"/a"),
         (b"https://[2001:db8::80]/a", (True, "2001:db8::80", 443), b"[2001:db8::80]", b"/a"),
     ],
 )
@@ -134,6 +153,46 @@ def test_a_uri_tells_where_to_connect_and_what_to_ask(
         IHandshakeListener(peer.connection).handshakeCompleted()
     assert pooled.dialler.last.where == where
     assert peer.heard == b"GET %b HTTP/1.1\r\nHost: %b\r\n\r\n" % (target, host)
+
+
+TARGETS = st.text("/.;?%:@&=[]aZ0~", max_size=40).map(lambda text: b"/" + text.encode())
+
+
+@given(TARGETS)
+def test_a_target_is_sent_letter_by_letter(target: bytes) -> None:
+    pooled = Pooled()
+    pooled.ask(url_at(EncodedURL.from_text("http://api.example"), target).to_text().encode(), b"GET")
+    assert pooled.accept().heard == b"GET %b HTTP/1.1\r\nHost: api.example\r\n\r\n" % target
+
+
+def test_what_is_no_absolute_uri_is_refused(pooled: Pooled) -> None:
+    with pytest.raises(ValueError, match="absolute"):
+        pooled.ask(b"/v1/messages")
+
+
+def test_twisteds_own_headers_do_as_well(pooled: Pooled) -> None:
+    pooled.ask(method=b"GET", headers=Headers({b"a": [b"1", b"2"], b"host": [b"other.example"]}))
+    assert pooled.accept().heard == b"GET /v1/messages HTTP/1.1\r\nA: 1\r\nA: 2\r\nHost: other.example\r\n\r\n"
+
+
+def test_what_asks_for_another_protocol_goes_out_as_given(pooled: Pooled) -> None:
+    pooled.ask(method=b"GET", headers=UPGRADE)
+    assert pooled.accept().heard.endswith(b"Host: api.example\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n")
+
+
+def test_asking_for_another_protocol_is_a_matter_of_this_connection_even_if_that_was_not_said(pooled: Pooled) -> None:
+    pooled.ask(method=b"GET", headers=HeaderLines([(b"upgrade", b"websocket")]))
+    assert b"\r\nConnection: Upgrade\r\n" in pooled.accept().heard
+
+
+@pytest.mark.parametrize(
+    ("length", "framing"), [(None, b"Transfer-Encoding: chunked"), (5, b"Content-Length: 5"), (0, b"Content-Length: 0")]
+)
+def test_a_body_that_is_still_arriving_is_framed_by_its_length_if_that_is_known(
+    pooled: Pooled, length: int | None, framing: bytes
+) -> None:
+    pooled.upload(Arriving(length))
+    assert pooled.accept().heard == b"POST /v1/messages HTTP/1.1\r\nHost: api.example\r\n" + framing + b"\r\n\r\n"
 
 
 def test_a_post_without_a_body_says_so(pooled: Pooled) -> None:
@@ -365,6 +424,114 @@ def test_the_second_try_can_be_cancelled(pooled: Pooled) -> None:
     request.deferred.cancel()
     assert isinstance(request.error, CancelledError)
     assert pooled.dialler.last.cancelled
+
+
+# -- bodies that are still arriving -------------------------------------------------------------------------------
+
+
+def test_a_body_that_could_not_be_repeated_goes_to_a_new_connection(pooled: Pooled) -> None:
+    idle = pooled.idle()
+    pooled.upload(Arriving())
+    assert (idle.heard, len(pooled.dialler.dials)) == (b"", 2)
+
+
+def test_and_behind_its_answer_that_connection_is_kept(pooled: Pooled) -> None:
+    request = pooled.upload(Arriving(3, b"abc"))
+    pooled.accept().say(OK)
+    request.take()
+    assert pooled.agent.idle == 1
+
+
+def test_a_body_begins_when_there_is_a_connection(pooled: Pooled) -> None:
+    pooled.upload(body := Arriving(), b"https://api.example/")
+    peer = pooled.accept()
+    assert body.told == []
+    IHandshakeListener(peer.connection).handshakeCompleted()
+    assert body.told == ["begin"]
+
+
+def test_a_body_for_which_there_is_no_connection_is_stopped(pooled: Pooled) -> None:
+    request = pooled.upload(body := Arriving())
+    pooled.dialler.last.fail(DNSLookupError("nope"))
+    assert isinstance(request.error, DNSLookupError)
+    assert body.told == ["stop"]
+
+
+def test_a_body_whose_connection_does_not_come_in_time_is_stopped(pooled: Pooled) -> None:
+    request = pooled.upload(body := Arriving())
+    pooled.clock.advance(CONNECT_SECONDS)
+    assert isinstance(request.error, ConnectTimeout)
+    assert body.told == ["stop"]
+
+
+def test_cancelling_while_connecting_stops_the_body(pooled: Pooled) -> None:
+    request = pooled.upload(body := Arriving())
+    request.deferred.cancel()
+    assert isinstance(request.error, CancelledError)
+    assert (body.told, pooled.clock.getDelayedCalls()) == (["stop"], [])
+
+
+def test_cancelling_in_the_tls_handshake_stops_the_body(pooled: Pooled) -> None:
+    request = pooled.upload(body := Arriving(), b"https://api.example/")
+    peer = pooled.accept()
+    request.deferred.cancel()
+    peer.close(ConnectionAborted())
+    assert isinstance(request.error, CancelledError)
+    assert (body.told, peer.cut) == (["stop"], True)
+
+
+def test_a_connection_that_closes_without_an_answer_gets_no_second_body(pooled: Pooled) -> None:
+    request = pooled.upload(body := Arriving(3, b"abc"))
+    pooled.accept().close()
+    assert isinstance(request.error, ResponseNeverReceived)
+    assert (len(pooled.dialler.dials), body.told) == (1, ["begin"])
+
+
+# -- other protocols ----------------------------------------------------------------------------------------------
+
+
+def test_a_connection_that_switched_is_never_idle(pooled: Pooled) -> None:
+    peer, receiver = pooled.switched()
+    peer.close()
+    assert (len(receiver.endings), pooled.agent.idle) == (1, 0)
+
+
+def test_a_stale_connection_costs_a_request_for_another_protocol_a_second_try(pooled: Pooled) -> None:
+    stale = pooled.idle()
+    request = pooled.ask(method=b"GET", headers=UPGRADE)
+    stale.close()
+    pooled.accept().say(SWITCH)
+    request.take()
+
+
+def test_a_connection_that_switched_lives_on_when_the_agent_retires(pooled: Pooled) -> None:
+    peer, _ = pooled.switched()
+    pooled.agent.retire()
+    pooled.advance(1000)
+    assert not peer.cut
+
+
+def leave(receiver: Receiver) -> None:
+    assert isinstance(receiver.transport, RawTransport)
+    receiver.transport.loseConnection()
+
+
+def test_a_peer_that_does_not_take_the_last_bytes_is_cut(pooled: Pooled) -> None:
+    peer, receiver = pooled.switched()
+    leave(receiver)
+    pooled.clock.advance(CLOSING_SECONDS - 1)
+    assert not peer.cut
+    pooled.clock.advance(1)
+    assert (peer.cut, pooled.clock.getDelayedCalls()) == (True, [])
+    peer.close(ConnectionAborted())
+    assert len(receiver.endings) == 1
+
+
+def test_a_peer_that_does_leaves_no_call(pooled: Pooled) -> None:
+    peer, receiver = pooled.switched()
+    leave(receiver)
+    peer.close()
+    assert (pooled.clock.getDelayedCalls(), len(receiver.endings)) == ([], 1)
 
 
 # -- connecting ---------------------------------------------------------------------------------------------------

@@ -111,6 +111,56 @@ def test_a_switch_of_protocols_is_garbage(line: bytes) -> None:
     assert parse(raw).garbage
 
 
+SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
+
+
+def switch(*pieces: bytes) -> tuple[AnswerParser, bytes]:
+    """Feed the pieces to a parser of an answer to a request for another protocol, as a connection would."""
+    parser, rest = AnswerParser(upgrade=True), b""
+    for piece in filter(None, pieces):
+        if parser.switched:
+            parser.take_raw(piece)
+        else:
+            parser.feed(piece)
+        rest += parser.take_body()
+    return parser, rest
+
+
+@pytest.mark.parametrize("before", [b"", b"HTTP/1.1 100 Continue\r\n\r\n"])
+@pytest.mark.parametrize("line", [b"", b"Content-Length: 2\r\n", b"Transfer-Encoding: chunked\r\n"])
+@pytest.mark.parametrize("rest", [b"", b"abc", OK, b"\x00" * (MAX_HEAD_BYTES + 1)], ids=len)
+def test_a_switch_that_was_asked_for_is_an_answer_and_what_follows_is_raw(
+    before: bytes, line: bytes, rest: bytes
+) -> None:
+    parser, raw = switch(before + SWITCH + line + b"\r\n" + rest)
+    assert parser.head is not None
+    assert (parser.head.status, parser.head.length, parser.switched, parser.whole) == (101, None, True, False)
+    assert raw == rest
+
+
+@pytest.mark.parametrize("line", [b"Upgrade: websocket", b"Connection: upgrade", b"A: b"])
+def test_a_switch_that_does_not_say_so_twice_is_garbage_even_if_one_was_asked_for(line: bytes) -> None:
+    with pytest.raises(Garbage):
+        switch(b"HTTP/1.1 101 Switching Protocols\r\n" + line + b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("answer", [OK, STREAM + chunk(b"{}") + LAST_CHUNK])
+def test_another_answer_to_a_request_for_another_protocol_is_what_it_is(answer: bytes) -> None:
+    parser, body = switch(answer)
+    assert (body, parser.switched, parser.whole, parser.reusable) == (b"{}", False, True, True)
+
+
+def test_a_switch_behind_another_answer_spoils_the_connection() -> None:
+    parser, body = switch(OK + SWITCH + b"\r\nabc")
+    assert (body, parser.switched, parser.whole, parser.reusable) == (b"{}", False, True, False)
+
+
+@given(st.lists(st.integers(0, 140), max_size=6))
+def test_however_a_switch_is_split_it_means_the_same(places: list[int]) -> None:
+    parser, rest = switch(*cut(SWITCH + b"\r\nabc\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", places))
+    assert (parser.switched, rest) == (True, b"abc\r\n\r\nHTTP/1.1 200 OK\r\n\r\n")
+
+
 def test_an_offer_to_switch_protocols_is_only_an_offer() -> None:
     assert parse(with_head(b"Upgrade: h2c", b"Connection: upgrade", b"Content-Length: 2", body=b"{}")).body == b"{}"
 

@@ -13,18 +13,22 @@ from twisted.internet.error import ConnectionAborted, ConnectionDone, Connection
 from twisted.internet.interfaces import IHandshakeListener, IPushProducer
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web.client import ResponseDone, ResponseFailed, ResponseNeverReceived
+from twisted.web.client import RequestGenerationFailed, ResponseDone, ResponseFailed, ResponseNeverReceived
 from twisted.web.http import PotentialDataLoss
 from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 from zope.interface.verify import verifyObject
 
 from cliproxy.upstream.answers import Garbage
-from cliproxy.upstream.http1 import BodyTransport, Http1Connection, Http1Response, State
+from cliproxy.upstream.bodies import WrongLength
+from cliproxy.upstream.handover import BodyTransport, RawTransport
+from cliproxy.upstream.http1 import MAX_SURELY_SENT_BYTES, Http1Connection, Http1Response, State
+from tests.support.arriving import Arriving
 from tests.support.streams import cut
 from tests.support.upstream import LAST_CHUNK, OK, STREAM, Peer, Receiver, chunk, error_in
 
 HEAD, BODY = b"POST / HTTP/1.1\r\n\r\n", b'{"a":1}'
 TO_THE_END = b"HTTP/1.1 200 OK\r\n\r\n"
+SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
 
 
 class Wire:
@@ -33,7 +37,10 @@ class Wire:
     def __init__(self, secure: bool = False) -> None:
         self.heard: list[str] = []
         self.connection = Http1Connection(
-            secure, lambda idle: self.note("idle", idle), lambda closed: self.note("closed", closed)
+            secure,
+            lambda idle: self.note("idle", idle),
+            lambda closed: self.note("closed", closed),
+            lambda closing: self.note("closing", closing),
         )
         self.ready: list[object] = []
         self.connection.ready.addBoth(self.ready.append)
@@ -54,6 +61,19 @@ class Wire:
         """A request, and what comes back."""
         self.ask()
         self.peer.say(*pieces)
+        return self
+
+    def upload(self, body: Arriving, *, upgrade: bool = False) -> Deferred[IResponse]:
+        """A request whose body is still arriving."""
+        asked = self.connection.ask(HEAD, body, bodyless=False, upgrade=upgrade)
+        asked.addBoth(self.outcomes.append)
+        return asked
+
+    def switched(self, *pieces: bytes) -> Wire:
+        """A request for another protocol, a 101, and what comes behind it."""
+        self.connection.ask(HEAD, b"", bodyless=False, upgrade=True).addBoth(self.outcomes.append)
+        assert self.peer.heard == HEAD
+        self.peer.say(*(pieces or [SWITCH]))
         return self
 
     @property
@@ -77,8 +97,13 @@ def transport_of(receiver: Receiver) -> BodyTransport:
     return receiver.transport
 
 
+def raw_of(receiver: Receiver) -> RawTransport:
+    assert isinstance(receiver.transport, RawTransport)
+    return receiver.transport
+
+
 def only_reason(error: BaseException) -> BaseException | None:
-    assert isinstance(error, (ResponseFailed, ResponseNeverReceived))
+    assert isinstance(error, (ResponseFailed, ResponseNeverReceived, RequestGenerationFailed))
     (reason,) = error.reasons
     assert isinstance(reason, Failure)
     return reason.value
@@ -440,6 +465,301 @@ def test_an_answer_does_not_print_its_headers() -> None:
     assert "hunter2" not in repr(wire.response)
 
 
+# -- a body that is still arriving ----------------------------------------------------------------------------------
+
+
+def test_a_body_that_is_still_arriving_follows_the_head_as_it_comes() -> None:
+    wire = Wire()
+    wire.upload(body := Arriving(5))
+    assert wire.peer.heard == HEAD
+    body.give(b"abc")
+    assert wire.peer.heard == b"abc"
+    body.give(b"de").end()
+    assert wire.peer.heard == b"de"
+
+
+def test_the_answer_to_a_whole_body_leaves_the_connection_to_the_next_request() -> None:
+    wire = Wire()
+    wire.upload(Arriving(3, b"abc"))
+    wire.peer.say(OK)
+    assert wire.deliver().pieces == [b"{}"]
+    assert (wire.heard, wire.connection.state) == (["idle"], State.IDLE)
+    wire.asked(OK)
+    assert wire.deliver().pieces == [b"{}"]
+
+
+def test_a_body_that_fails_cuts_the_connection_and_fails_the_request_at_once() -> None:
+    wire = Wire()
+    wire.upload(body := Arriving())
+    body.give(b"abc").fail(error := ValueError("gone"))
+    assert only_reason(wire.error) is error
+    assert wire.peer.cut
+    wire.peer.close(ConnectionAborted())
+    assert wire.heard == ["closed"]
+
+
+@pytest.mark.parametrize("pieces", [[b"abcd"], [b"ab"], [b"ab", b"cd"]])
+def test_a_body_of_another_length_than_promised_cuts_the_connection(pieces: list[bytes]) -> None:
+    wire = Wire()
+    wire.upload(body := Arriving(3, *pieces))
+    assert isinstance(only_reason(wire.error), WrongLength)
+    assert wire.peer.cut
+    assert len(wire.peer.heard) <= len(HEAD) + 3
+    assert body.told.count("stop") == (sum(map(len, pieces)) > 3)
+
+
+def test_cancelling_stops_the_body_and_cuts_the_connection() -> None:
+    wire = Wire()
+    wire.upload(body := Arriving()).cancel()
+    assert (wire.peer.cut, body.told) == (True, ["begin", "stop"])
+    wire.peer.close(ConnectionAborted())
+    assert isinstance(wire.error, CancelledError)
+
+
+def test_a_connection_lost_in_the_middle_of_a_body_stops_it() -> None:
+    wire = Wire()
+    wire.upload(body := Arriving())
+    wire.peer.close(ConnectionLost())
+    assert body.told == ["begin", "stop"]
+    assert isinstance(wire.error, ResponseNeverReceived)
+
+
+def test_garbage_in_the_middle_of_a_body_stops_it() -> None:
+    wire = Wire()
+    wire.upload(body := Arriving())
+    wire.peer.say(b"rubbish")
+    assert (wire.peer.cut, body.told) == (True, ["begin", "stop"])
+
+
+def test_an_answer_that_comes_before_the_whole_body_is_handed_on_and_the_body_goes_on() -> None:
+    wire = Wire()
+    wire.upload(body := Arriving())
+    wire.peer.say(STREAM)
+    receiver = wire.deliver()
+    assert wire.peer.heard == HEAD
+    body.give(b"abc")
+    wire.peer.say(chunk(b"early"))
+    assert (wire.peer.heard, receiver.pieces) == (chunk(b"abc"), [b"early"])
+
+
+def test_when_an_early_answer_is_over_the_body_is_stopped_and_the_connection_cut() -> None:
+    wire = Wire()
+    wire.upload(body := Arriving())
+    wire.peer.say(OK)
+    assert not body.stopped
+    assert isinstance(wire.deliver().ending, ResponseDone)
+    assert (body.told, wire.peer.cut, wire.heard) == (["begin", "stop"], True, [])
+
+
+def test_a_connection_whose_answer_came_early_is_not_used_again_even_if_the_body_was_sent_then() -> None:
+    wire = Wire()
+    wire.upload(body := Arriving())
+    wire.peer.say(STREAM)
+    receiver = wire.deliver()
+    body.end()
+    wire.peer.say(LAST_CHUNK)
+    assert isinstance(receiver.ending, ResponseDone)
+    assert (body.stopped, wire.peer.cut, wire.heard) == (False, True, [])
+
+
+@pytest.mark.parametrize("head", [STREAM, TO_THE_END])
+def test_a_body_that_fails_behind_an_early_answer_breaks_that(head: bytes) -> None:
+    wire = Wire()
+    wire.upload(body := Arriving())
+    wire.peer.say(head)
+    receiver = wire.deliver()
+    body.fail(error := ConnectionDone())
+    assert wire.peer.cut
+    wire.peer.close(ConnectionAborted())
+    broken = only_reason(receiver.ending)
+    assert broken is not None
+    assert only_reason(broken) is error
+
+
+@pytest.mark.parametrize(("more", "reused"), [(0, True), (1, False)])
+def test_an_error_to_a_large_body_leaves_a_connection_that_is_not_used_again(more: int, reused: bool) -> None:
+    wire = Wire()
+    wire.upload(Arriving(None, b"x" * (MAX_SURELY_SENT_BYTES + more)))
+    wire.peer.say(b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 2\r\n\r\n{}")
+    wire.deliver()
+    assert ("idle" in wire.heard) is reused
+
+
+def test_an_idle_connection_has_no_hold_on_the_last_body() -> None:
+    wire = Wire()
+    wire.upload(body := Arriving(3, b"abc"))
+    wire.peer.say(OK)
+    wire.deliver()
+    wire.peer.close()
+    assert not body.stopped
+
+
+# -- another protocol ---------------------------------------------------------------------------------------------
+
+
+def test_a_switch_that_was_asked_for_is_an_answer_and_nothing_is_read_until_it_is_taken() -> None:
+    wire = Wire().switched()
+    assert (wire.response.code, wire.response.phrase) == (101, b"Switching Protocols")
+    assert wire.response.headers.getRawHeaders(b"upgrade") == [b"websocket"]
+    assert wire.response.length is UNKNOWN_LENGTH
+    assert not wire.peer.read_from
+    wire.deliver()
+    assert wire.peer.read_from
+
+
+def test_what_came_behind_the_head_is_handed_on_first_and_then_each_read() -> None:
+    wire = Wire().switched(SWITCH[:30], SWITCH[30:] + b"a\r\n")
+    receiver = wire.deliver()
+    wire.peer.say(b"b", OK, b"\x00" * 200_000)
+    assert receiver.pieces == [b"a\r\n", b"b", OK, b"\x00" * 200_000]
+    assert receiver.endings == []
+
+
+def test_what_tls_still_held_before_the_connection_is_taken_is_not_lost() -> None:
+    wire = Wire().switched(SWITCH + b"a")
+    wire.peer.say(b"b", b"c")
+    assert wire.deliver().pieces == [b"abc"]
+
+
+def test_what_the_new_protocol_writes_is_sent_and_its_producer_is_the_sockets() -> None:
+    wire = Wire().switched()
+    raw = raw_of(wire.deliver())
+    raw.write(b"a")
+    raw.registerProducer(producer := Arriving(), True)
+    assert (wire.peer.heard, wire.peer.transport.producer) == (b"a", producer)
+
+
+def test_the_new_protocol_may_pause_and_resume_the_socket() -> None:
+    wire = Wire().switched()
+    raw = raw_of(wire.deliver())
+    raw.pauseProducing()
+    assert not wire.peer.read_from
+    raw.resumeProducing()
+    assert wire.peer.read_from
+
+
+@pytest.mark.parametrize("reason", [ConnectionDone(), ConnectionLost()])
+def test_the_end_of_the_connection_is_the_new_protocols_end(reason: Exception) -> None:
+    wire = Wire().switched()
+    receiver = wire.deliver()
+    raw = raw_of(receiver)
+    wire.peer.close(reason)
+    assert receiver.ending is reason
+    raw.write(b"too late")
+    assert (wire.peer.heard, wire.heard) == (b"", ["closed"])
+
+
+def test_a_connection_lost_before_it_is_taken_is_told_with_what_came_of_it() -> None:
+    wire = Wire().switched(SWITCH + b"a")
+    wire.peer.close(reason := ConnectionDone())
+    receiver = wire.deliver()
+    assert (receiver.pieces, receiver.ending) == ([b"a"], reason)
+
+
+def test_leaving_sends_what_was_written_and_drops_what_still_comes() -> None:
+    wire = Wire().switched()
+    receiver = wire.deliver()
+    raw = raw_of(receiver)
+    raw.pauseProducing()
+    raw.write(b"goodbye")
+    raw.loseConnection()
+    assert (wire.peer.heard, wire.peer.cut, wire.peer.transport.disconnecting) == (b"goodbye", False, True)
+    assert (wire.heard, wire.connection.state, wire.peer.read_from) == (["closing"], State.CLOSING, True)
+    wire.peer.say(b"more")
+    raw.pauseProducing()
+    assert (receiver.pieces, receiver.endings, wire.peer.cut) == ([], [], False)
+    wire.peer.close()
+    assert (len(receiver.endings), wire.heard) == (1, ["closing", "closed"])
+
+
+def test_a_connection_that_does_not_close_can_still_be_cut() -> None:
+    wire = Wire().switched()
+    receiver = wire.deliver()
+    raw_of(receiver).loseConnection()
+    wire.connection.abort()
+    assert wire.peer.cut
+    wire.peer.close(ConnectionAborted())
+    assert len(receiver.endings) == 1
+
+
+def test_cutting_drops_what_still_comes() -> None:
+    wire = Wire().switched()
+    receiver = wire.deliver(Receiver(lambda receiver: raw_of(receiver).abortConnection()))
+    wire.peer.say(b"a", b"b")
+    assert (receiver.pieces, wire.peer.cut) == ([b"a"], True)
+    wire.peer.close(ConnectionAborted())
+    assert (len(receiver.endings), wire.heard) == (1, ["closed"])
+
+
+def test_leaving_after_cutting_changes_nothing() -> None:
+    wire = Wire().switched()
+    raw = raw_of(wire.deliver())
+    wire.connection.abort()
+    raw.loseConnection()
+    assert wire.heard == []
+
+
+def test_closing_is_for_connections_that_switched() -> None:
+    wire = Wire().asked()
+    wire.connection.close()
+    assert (wire.connection.state, wire.heard) == (State.ASKED, [])
+
+
+def test_a_switch_that_nobody_takes_cuts_the_connection() -> None:
+    wire = Wire()
+    wire.connection.ask(HEAD, b"", False, True).addCallback(lambda _: None)
+    wire.peer.say(SWITCH)
+    gc.collect()
+    assert wire.peer.cut
+
+
+def test_cancelling_before_the_switch_cuts_the_connection() -> None:
+    wire = Wire()
+    asked = wire.connection.ask(HEAD, b"", False, True).addBoth(wire.outcomes.append)
+    asked.cancel()
+    wire.peer.say(SWITCH)
+    assert wire.peer.cut
+    assert isinstance(wire.error, CancelledError)
+
+
+def test_another_answer_than_a_switch_is_an_ordinary_one() -> None:
+    wire = Wire().switched(OK)
+    receiver = wire.deliver()
+    assert (receiver.pieces, type(receiver.ending), wire.heard) == ([b"{}"], ResponseDone, ["idle"])
+    assert transport_of(receiver)
+
+
+def test_a_switch_that_nobody_asked_for_is_garbage() -> None:
+    wire = Wire().asked(SWITCH)
+    assert wire.peer.cut
+    wire.peer.close(ConnectionAborted())
+    assert isinstance(only_reason(wire.error), Garbage)
+
+
+def test_the_next_request_of_a_connection_does_not_ask_for_another_protocol() -> None:
+    wire = Wire().switched(OK)
+    wire.deliver()
+    assert wire.asked(SWITCH).peer.cut
+    wire.peer.close()
+    assert isinstance(only_reason(wire.error), Garbage)
+
+
+def test_a_switch_behind_a_whole_body_is_an_answer() -> None:
+    wire = Wire()
+    wire.upload(Arriving(3, b"abc"), upgrade=True)
+    wire.peer.say(SWITCH + b"a")
+    assert wire.deliver().pieces == [b"a"]
+
+
+def test_a_switch_in_the_middle_of_a_body_is_garbage() -> None:
+    wire = Wire()
+    wire.upload(body := Arriving(), upgrade=True)
+    wire.peer.say(SWITCH)
+    assert (wire.peer.cut, body.stopped) == (True, True)
+    wire.peer.close(ConnectionAborted())
+    assert isinstance(only_reason(wire.error), Garbage)
+
+
 # -- laws ---------------------------------------------------------------------------------------------------------
 
 REACTIONS: st.SearchStrategy[Callable[[Receiver], None]] = st.sampled_from(
@@ -504,3 +824,45 @@ def test_an_error_before_a_large_request_was_read_leaves_a_connection_that_is_no
     wire.peer.say(b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 2\r\n\r\n{}")
     assert wire.deliver().pieces == [b"{}"]
     assert ("idle" in wire.heard) is reused
+
+
+UPLOADED = ["give", "end", "fail", "say", "take", "cancel", "close", "switch"]
+
+
+@given(st.lists(st.sampled_from(UPLOADED), max_size=10), st.booleans())
+def test_whatever_happens_to_a_request_with_a_body_both_end_once_and_nothing_is_left(
+    events: list[str], upgrade: bool
+) -> None:
+    wire = Wire()
+    body, receiver = Arriving(), Receiver()
+    asked = wire.upload(body, upgrade=upgrade)
+    said = iter([STREAM, chunk(b"a"), LAST_CHUNK])
+    ended = taken = closed = False
+    for event in events:
+        if event == "give":
+            body.give(b"abc")
+        elif event in ("end", "fail") and not ended:
+            ended = not body.stopped
+            if event == "end":
+                body.end()
+            else:
+                body.fail(ValueError("gone"))
+        elif event in ("say", "switch") and not (closed or wire.peer.cut):
+            wire.peer.say(SWITCH if event == "switch" else next(said, b"rubbish"))
+        elif event == "take" and not taken and wire.outcomes and isinstance(wire.outcomes[0], Http1Response):
+            taken = True
+            wire.deliver(receiver)
+        elif event == "cancel":
+            asked.cancel()
+        elif event == "close" and not closed:
+            closed = True
+            wire.peer.close()
+    if not closed:
+        wire.peer.close(ConnectionAborted() if wire.peer.cut else ConnectionLost())
+    assert len(wire.outcomes) == 1
+    assert len(receiver.endings) == taken
+    assert ended or body.told.count("stop") == 1
+    assert body.told.count("stop") <= 1
+    assert wire.peer.transport.producer is None
+    assert wire.heard[-1] == "closed"
+    wire.outcomes.clear()

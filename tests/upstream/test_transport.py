@@ -27,22 +27,27 @@ from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
-from twisted.web.client import ResponseDone, ResponseFailed, ResponseNeverReceived
+from twisted.web.client import RequestGenerationFailed, ResponseDone, ResponseFailed, ResponseNeverReceived
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from cliproxy.config.schema import Proxy
-from cliproxy.errors import Broken, ProxyError, TimedOut, Unreachable
+from cliproxy.demo.agent import DemoAgent
+from cliproxy.demo.settings import DemoSettings
+from cliproxy.errors import BadRequest, Broken, ProxyError, TimedOut, Unreachable, UploadTooSlow
 from cliproxy.formats.wire import Operation
 from cliproxy.secret import Secret
 from cliproxy.upstream.accounts import Account, Way
 from cliproxy.upstream.agent import PooledAgent
 from cliproxy.upstream.answers import Garbage
+from cliproxy.upstream.bodies import WrongLength
 from cliproxy.upstream.endpoints import connector
+from cliproxy.upstream.handover import RawTransport
 from cliproxy.upstream.headers import HeaderLines
 from cliproxy.upstream.transport import Answer, Outgoing, Transport
-from cliproxy.upstream.urls import SettledURL, url_for
+from cliproxy.upstream.urls import SettledURL, url_at, url_for
+from tests.support.arriving import Arriving
 from tests.support.upstream import LAST_CHUNK, OK, STREAM, Dialler, Names, Peer, Receiver, chunk, error_in
 
 KEY = b"sk-ant-0123456789abcdef"
@@ -58,6 +63,18 @@ def url(base: str = "http://api.example") -> SettledURL:
 
 def outgoing(way: Way = "direct", base: str = "http://api.example", body: bytes = b"{}") -> Outgoing:
     return Outgoing("POST", url(base), HeaderLines([(b"x-api-key", KEY), (b"x-app", b"cli")]), body, way)
+
+
+def errand(
+    *lines: tuple[bytes, bytes],
+    method: str = "GET",
+    target: bytes = b"/api/user?a=1",
+    body: bytes | IBodyProducer = b"",
+    base: str = "http://amp.example",
+) -> Outgoing:
+    """A request that is passed on."""
+    where = url_at(EncodedURL.from_text(base), target)
+    return Outgoing(method, where, HeaderLines(lines), body, as_it_is=True)
 
 
 class Sent:
@@ -204,6 +221,12 @@ def test_the_name_under_which_the_coding_passes_treq_is_ours_alone(door: Door) -
     assert not sent.answer.headers.hasHeader(b"X-Cliproxy-Content-Encoding")
 
 
+def test_an_answer_has_the_phrase_of_its_status(door: Door) -> None:
+    sent = door.send()
+    door.accept().say(b"HTTP/1.1 404 Nothing Here\r\nContent-Length: 0\r\n\r\n")
+    assert sent.answer.phrase == b"Nothing Here"
+
+
 def test_an_answer_does_not_print_its_headers(door: Door) -> None:
     sent = door.send()
     door.accept().say(OK.replace(b"\r\n\r\n", b"\r\nSet-Cookie: hunter2\r\n\r\n"))
@@ -294,6 +317,12 @@ SECRET = "hunter2-hunter2"
             Broken,
             "The upstream api.example closed the connection without an answer.",
         ),
+        (
+            RequestGenerationFailed([Failure(WrongLength(SECRET))]),
+            BadRequest,
+            "The body of the request is not as long as the request says.",
+        ),
+        (RequestGenerationFailed([Failure(UploadTooSlow("It is slow."))]), UploadTooSlow, "It is slow."),
         (
             ResponseFailed([Failure(Garbage(SECRET))]),
             Broken,
@@ -387,6 +416,201 @@ def test_cancelling_after_the_answer_changes_nothing(door: Door) -> None:
     sent.deferred.cancel()
     assert not peer.cut
     assert sent.answer.status == 200
+
+
+# -- bodies that are still arriving -------------------------------------------------------------------------------
+
+
+def test_a_body_that_is_still_arriving_goes_through_treq_too(door: Door) -> None:
+    door.send(attrs.evolve(outgoing(), body=(body := Arriving())))
+    peer = door.accept()
+    assert peer.heard.endswith(b"accept-encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n")
+    body.give(b"abc").end()
+    assert peer.heard == chunk(b"abc") + LAST_CHUNK
+
+
+@pytest.mark.parametrize("as_it_is", [False, True])
+def test_a_body_is_paused_and_resumed_by_the_upstreams_socket(door: Door, as_it_is: bool) -> None:
+    door.send(attrs.evolve(outgoing(), body=(body := Arriving()), as_it_is=as_it_is))
+    producer = door.accept().transport.producer
+    assert producer is not None
+    producer.pauseProducing()
+    producer.resumeProducing()
+    assert body.told == ["begin", "pause", "resume"]
+
+
+@pytest.mark.parametrize("as_it_is", [False, True])
+def test_a_body_that_fails_is_told_as_it_failed(door: Door, as_it_is: bool) -> None:
+    sent = door.send(attrs.evolve(outgoing(), body=(body := Arriving()), as_it_is=as_it_is))
+    peer = door.accept()
+    body.fail(error := ZeroDivisionError("the client left"))
+    assert (sent.error, peer.cut, door.clock.getDelayedCalls()) == (error, True, [])
+
+
+@pytest.mark.parametrize("connected", [False, True])
+def test_cancelling_stops_a_body(door: Door, connected: bool) -> None:
+    sent = door.send(errand(body=(body := Arriving())))
+    if connected:
+        door.accept()
+    sent.deferred.cancel()
+    assert isinstance(sent.error, CancelledError)
+    assert (body.told[-1], door.clock.getDelayedCalls()) == ("stop", [])
+
+
+def test_an_upload_may_take_longer_than_the_upstream_for_its_answer(door: Door) -> None:
+    sent = door.send(errand(body=(body := Arriving())))
+    peer = door.accept()
+    for _ in range(3):
+        door.clock.advance(FIRST_BYTE_SECONDS - 1)
+        body.give(b"a")
+    body.end()
+    peer.say(OK)
+    assert sent.answer.status == 200
+    assert door.clock.getDelayedCalls() == []
+
+
+def test_silence_after_the_last_of_a_body_times_out(door: Door) -> None:
+    sent = door.send(errand(body=(body := Arriving())))
+    peer = door.accept()
+    door.clock.advance(1)
+    body.give(b"a").end()
+    door.clock.advance(FIRST_BYTE_SECONDS - 1)
+    assert sent.outcomes == []
+    door.clock.advance(1)
+    assert isinstance(sent.error, TimedOut)
+    assert (peer.cut, door.clock.getDelayedCalls()) == (True, [])
+
+
+def test_a_body_reaches_the_demo_too() -> None:
+    clock = Clock()
+    sent = Sent(
+        Transport(clock, lambda _: DemoAgent(clock, DemoSettings()), 600.0).send(errand(body=Arriving(2, b"{}")))
+    )
+    clock.advance(0)
+    assert sent.answer.status == 404
+
+
+# -- passed on ----------------------------------------------------------------------------------------------------
+
+
+def test_a_request_that_is_passed_on_leaves_as_it_is(door: Door) -> None:
+    door.send(errand((b"x-a", b"1"), (b"accept-encoding", b"br, zstd"), (b"x-a", b"2"), target=b"/a//..;?b=%zz&&"))
+    assert door.accept().heard == (
+        b"GET /a//..;?b=%zz&& HTTP/1.1\r\nHost: amp.example\r\nx-a: 1\r\naccept-encoding: br, zstd\r\nx-a: 2\r\n\r\n"
+    )
+
+
+def test_nothing_is_added_that_the_client_did_not_say(door: Door) -> None:
+    door.send(errand(method="POST", body=b"abc"))
+    assert door.accept().heard == b"POST /api/user?a=1 HTTP/1.1\r\nHost: amp.example\r\nContent-Length: 3\r\n\r\nabc"
+
+
+@pytest.mark.parametrize("method", ["get", "PURGE", "M-SEARCH", "a!#$%&'*+.^_`|~9"])
+def test_any_method_is_passed_on(door: Door, method: str) -> None:
+    door.send(errand(method=method))
+    assert door.accept().heard.startswith(method.encode() + b" /api/user?a=1 HTTP/1.1\r\n")
+
+
+def test_an_answer_to_head_that_is_passed_on_has_no_body(door: Door) -> None:
+    sent = door.send(errand(method="HEAD"))
+    door.accept().say(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
+    sent.answer.deliver(receiver := Receiver())
+    assert (receiver.pieces, type(receiver.ending)) == ([], ResponseDone)
+
+
+def test_what_frames_a_body_is_not_the_clients_to_say(door: Door) -> None:
+    lines = [(b"Content-Length", b"99"), (b"transfer-encoding", b"chunked"), (b"x-a", b"1")]
+    door.send(errand(*lines, method="POST", body=b"abc"))
+    assert door.accept().heard.endswith(b"example\r\nx-a: 1\r\nContent-Length: 3\r\n\r\nabc")
+
+
+def test_names_in_capitals_are_the_same_names(door: Door) -> None:
+    door.send(attrs.evolve(errand(), headers=HeaderLines([(b"Host", b"other.example"), (b"Upgrade", b"a")])))
+    assert door.accept().heard == (
+        b"GET /api/user?a=1 HTTP/1.1\r\nConnection: Upgrade\r\nhost: other.example\r\nupgrade: a\r\n\r\n"
+    )
+
+
+@pytest.mark.parametrize("coding", [b"gzip", b"br", b"gzip, gzip"])
+def test_the_coding_of_an_answer_that_is_passed_on_is_not_touched(door: Door, coding: bytes) -> None:
+    sent = door.send(errand((b"accept-encoding", b"gzip")))
+    head = b"Content-Encoding: %b\r\nX-Cliproxy-Content-Encoding: mine\r\nContent-Length: 3" % coding
+    door.accept().say(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\nabc")
+    sent.answer.deliver(receiver := Receiver())
+    assert sent.answer.headers.getRawHeaders(b"content-encoding") == [coding]
+    assert sent.answer.headers.getRawHeaders(b"x-cliproxy-content-encoding") == [b"mine"]
+    assert (receiver.pieces, sent.answer.length) == ([b"abc"], 3)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        errand(method="GET /evil HTTP/1.1\r\nX: y"),
+        errand(method=""),
+        errand(method="G\xc9T"),
+        errand(method="\ud800"),
+        errand((b"x-a", b"1\r\nX: y")),
+        errand((b"x-a", b"1\n")),
+        errand((b"x-a", b"\r1")),
+        errand((b"x-a", b"1\x00")),
+        errand((b"x-a\r\nX", b"1")),
+        errand((b"x a", b"1")),
+        errand((b"x-a:", b"1")),
+        errand((b"", b"1")),
+        errand((b"x-\xe9", b"1")),
+    ],
+)
+def test_what_is_not_a_line_of_a_head_is_not_passed_on(door: Door, request_: Outgoing) -> None:
+    sent = door.send(attrs.evolve(request_, body=(body := Arriving())))
+    assert isinstance(sent.error, BadRequest)
+    assert (door.dialler.dials, body.told, door.clock.getDelayedCalls()) == ([], ["stop"], [])
+
+
+def test_a_value_may_hold_any_other_bytes(door: Door) -> None:
+    value = bytes(range(0x80, 0x100)) + b"\t \x01"
+    door.send(errand((b"x-a", value)))
+    assert b"\r\nx-a: " + value + b"\r\n" in door.accept().heard
+
+
+def test_both_kinds_of_requests_share_their_connections(door: Door) -> None:
+    peer = door.idle()
+    door.send(errand(base="http://api.example"))
+    assert peer.heard.startswith(b"GET /api/user")
+
+
+# -- other protocols ----------------------------------------------------------------------------------------------
+
+SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+UPGRADE = ((b"connection", b"Upgrade"), (b"upgrade", b"websocket"))
+
+
+@pytest.mark.parametrize("as_it_is", [False, True])
+def test_a_switch_of_protocols_hands_over_the_connection(door: Door, as_it_is: bool) -> None:
+    sent = door.send(attrs.evolve(errand(*UPGRADE), as_it_is=as_it_is))
+    peer = door.accept()
+    assert b"\r\nconnection: Upgrade\r\nupgrade: websocket\r\n" in peer.heard
+    peer.say(SWITCH + b"a")
+    assert (sent.answer.status, sent.answer.phrase, sent.answer.length) == (101, b"Switching Protocols", None)
+    sent.answer.deliver(receiver := Receiver())
+    assert isinstance(receiver.transport, RawTransport)
+    receiver.transport.write(b"b")
+    peer.say(b"c")
+    assert (receiver.pieces, peer.heard) == ([b"a", b"c"], b"b")
+
+
+def test_silence_does_not_end_another_protocol(door: Door) -> None:
+    sent = door.send(errand(*UPGRADE))
+    peer = door.accept().say(SWITCH)
+    sent.answer.deliver(receiver := Receiver())
+    door.clock.advance(100 * FIRST_BYTE_SECONDS)
+    assert (peer.cut, receiver.endings, door.clock.getDelayedCalls()) == (False, [], [])
+
+
+def test_a_refused_switch_is_an_answer_like_any_other(door: Door) -> None:
+    sent = door.send(errand(*UPGRADE))
+    door.accept().say(b"HTTP/1.1 426 No\r\nContent-Length: 2\r\n\r\n{}")
+    sent.answer.deliver(receiver := Receiver())
+    assert (sent.answer.status, receiver.pieces, door.agents["direct"].idle) == (426, [b"{}"], 1)
 
 
 # -- retiring -----------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cliproxy.formats.wire import Operation
 from cliproxy.secret import Secret
 from cliproxy.upstream.accounts import Account
-from cliproxy.upstream.urls import SettledURL, url_for
+from cliproxy.upstream.urls import SettledURL, url_at, url_for
 
 GENERATE = Operation.GENERATE
 COUNT = Operation.COUNT_TOKENS
@@ -168,3 +168,87 @@ def test_accounts_that_differ_in_nothing_but_their_url_do_not_share_it() -> None
         url_for(account(base), Operation.GENERATE, b"a").host for base in ("https://a.example", "https://b.example")
     }
     assert urls == {"a.example", "b.example"}
+
+
+# -- where a request is passed on to --------------------------------------------------------------------------------
+
+
+def at(target: bytes, base: str = "https://ampcode.example") -> str:
+    return url_at(EncodedURL.from_text(base), target).to_text()
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/api/user?a=1&b=%7Etwo&b=2",
+        b"/api/user?",
+        b"/api/user?a=&&b==&=",
+        b"/api/user?a=b?c/d",
+        b"/",
+        b"/?",
+        b"//",
+        b"//evil.example/a//b/",
+        b"/./a/../../b/..",
+        b"/a;b=c;/;",
+        b"/a;?b;c",
+        b"/a%2Fb%2fc%00%0d%0A",
+        b"/%E9%ff%zz%2",
+        b"/a+b/~:@!$&'()*,=_-.",
+        b"/a?b[]=1&c[d]=2",
+        b"/http://evil.example/",
+    ],
+)
+def test_a_target_is_passed_on_letter_by_letter(target: bytes) -> None:
+    assert at(target) == f"https://ampcode.example{target.decode()}"
+
+
+@pytest.mark.parametrize(
+    ("target", "text"),
+    [
+        (b"/a b", "/a%20b"),
+        (b"/a\r\nX: y", "/a%0D%0AX:%20y"),
+        (b"/\x00\x7f\t", "/%00%7F%09"),
+        (b"/\xe9?\xc3\xa9", "/%E9?%C3%A9"),
+        (b"/a#b?c#d", "/a%23b?c%23d"),
+        (b'/"<>\\^`{|}', "/%22%3C%3E%5C%5E%60%7B%7C%7D"),
+    ],
+)
+def test_what_no_uri_may_hold_is_encoded(target: bytes, text: str) -> None:
+    assert at(target) == f"https://ampcode.example{text}"
+
+
+@pytest.mark.parametrize(
+    ("base", "beginning"),
+    [
+        ("https://ampcode.example", "https://ampcode.example"),
+        ("https://ampcode.example/", "https://ampcode.example"),
+        ("https://ampcode.example/a/b", "https://ampcode.example/a/b"),
+        ("https://ampcode.example/a/b/", "https://ampcode.example/a/b"),
+        ("https://ampcode.example/a%2fb/%e9", "https://ampcode.example/a%2fb/%e9"),
+        ("https://ampcode.example:8443/?c=d#e", "https://ampcode.example:8443"),
+        ("http://[::1]:9", "http://[::1]:9"),
+    ],
+)
+def test_a_target_goes_behind_the_path_of_the_base(base: str, beginning: str) -> None:
+    assert at(b"/api?x", base) == f"{beginning}/api?x"
+
+
+@pytest.mark.parametrize("target", [b"@evil.example/", b":99/", b".evil.example/", b"*", b"evil"])
+def test_no_target_goes_on_with_the_name_of_the_host(target: bytes) -> None:
+    assert at(target) == f"https://ampcode.example/{target.decode()}"
+
+
+@pytest.mark.parametrize(("target", "text"), [(b"", ""), (b"?", "?"), (b"?a=/b", "?a=/b")])
+def test_a_target_may_be_no_more_than_a_query(target: bytes, text: str) -> None:
+    assert at(target, "https://ampcode.example/a") == f"https://ampcode.example/a{text}"
+
+
+@given(st.binary(max_size=300))
+def test_no_target_leaves_the_request_line_or_the_host(target: bytes) -> None:
+    url = url_at(EncodedURL.from_text("https://ampcode.example"), target)
+    text = url.to_text()
+    assert text.isascii()
+    assert text.isprintable()
+    assert not {" ", "#"} & set(text)
+    assert (url.scheme, url.host, url.port, url.userinfo) == ("https", "ampcode.example", 443, "")
+    assert url.to_uri() is url
