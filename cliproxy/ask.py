@@ -55,6 +55,10 @@ class Ask:
     """A Gemini client that is told a stream as one JSON array. `stream` is False then: an array has no events."""
     shows_losses: bool = False
     """The client wants to be told in a header what could not be carried over."""
+    served_as: str = ""
+    """The model to ask for in place of the one that the client named and goes on hearing of; with a suffix, if any."""
+    renames: bool = False
+    """The reply says the client's name for the model, even where the upstream, asked by it, says a longer one."""
     find_session: Callable[[], Session | None] = attrs.field(default=lambda: None, repr=False, eq=False)
     """Tells the conversation that it is a part of, if that can be known."""
 

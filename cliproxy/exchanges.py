@@ -17,12 +17,21 @@ from twisted.web.server import Request
 from cliproxy.ask import Ask, Provision
 from cliproxy.asking import Shared
 from cliproxy.exchange import Exchange
+from cliproxy.modules import Dress
 from cliproxy.routing.decisions import Decision, Decisions
 from cliproxy.routing.pool import Pool
 from cliproxy.streaming.outlet import Outlet
 from cliproxy.streaming.sink import Sink
 from cliproxy.telling import shutting_down
 from cliproxy.waiting import Waiting
+
+
+class _Other:
+    """Something under way that is no exchange."""
+
+    def cut_short(self) -> bool:
+        """Its end is its being cancelled."""
+        return False
 
 
 class Exchanges:
@@ -45,7 +54,7 @@ class Exchanges:
         self.decisions = Decisions()
         self._clock = clock
         self._shared = Shared(pool, self.waiting, clock, wall, chance)
-        self._running: dict[Exchange, Deferred[None]] = {}
+        self._running: dict[Exchange | _Other, Deferred[None]] = {}
         self._drained: Deferred[None] | None = None
 
     @property
@@ -53,14 +62,27 @@ class Exchanges:
         """How many are under way."""
         return len(self._running)
 
-    def serve(self, ask: Ask, request: Request) -> Deferred[None]:
+    def serve(self, ask: Ask, request: Request, dress: Dress | None = None) -> Deferred[None]:
         """Serve one request; fires when its reply has ended, fails with `ProxyError` if there is none to be told.
 
-        Cancelling it cancels whatever is under way upstream.
+        Cancelling it cancels whatever is under way upstream. `dress` may put something before the client's end.
         """
         provision = self._open_provision()
-        sink = Sink(request, provision.flusher, self._clock, provision.streaming.flush_bytes)
-        return self._run(ask, sink, provision)
+        sink = self.outlet(request)
+        return self._run(ask, sink if dress is None else dress(sink), provision)
+
+    def outlet(self, request: Request) -> Outlet:
+        """The client's end of a reply."""
+        provision = self.provision
+        return Sink(request, provision.flusher, self._clock, provision.streaming.flush_bytes)
+
+    def attend(self, served: Deferred[None]) -> Deferred[None]:
+        """Something that is no exchange is under way; it is drained like one."""
+        if not served.called:
+            running = _Other()
+            self._running[running] = served
+            served.addBoth(self._ended, running)
+        return served
 
     def serve_into(self, ask: Ask, outlet: Outlet) -> Deferred[None]:
         """The same for a client that needs no heartbeats, and at whose end stands something else than a request."""
@@ -103,7 +125,7 @@ class Exchanges:
             if not exchange.cut_short():
                 served.cancel()
 
-    def _ended(self, outcome: Failure | None, exchange: Exchange) -> Failure | None:
+    def _ended(self, outcome: Failure | None, exchange: Exchange | _Other) -> Failure | None:
         del self._running[exchange]
         if self._drained is not None and not self._running and not self._drained.called:
             self._drained.callback(None)

@@ -12,9 +12,10 @@ import secrets
 import time
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence, Set
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import attrs
+from hyperlink import EncodedURL
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -31,8 +32,11 @@ from cliproxy.exchanges import Exchanges
 from cliproxy.login_credentials import Unusable, login_account, login_offers, with_token
 from cliproxy.logins.login import Login
 from cliproxy.logins.providers import LoginType, with_overrides
+from cliproxy.modules import Dress, Errand, Reply
+from cliproxy.mounted import Modules
 from cliproxy.routing.catalogue import Catalogue, CredentialId, Offer
 from cliproxy.routing.pool import Policy, Pool
+from cliproxy.shaping.suffix import split_suffix
 from cliproxy.shaping.table import CapabilityTable, load_builtin
 from cliproxy.status import status
 from cliproxy.streaming.flusher import Flusher
@@ -43,7 +47,9 @@ from cliproxy.translate.translation import Rules
 from cliproxy.upstream.accounts import Account, Way
 from cliproxy.upstream.agent import PooledAgent
 from cliproxy.upstream.endpoints import connector
+from cliproxy.upstream.headers import HeaderLines
 from cliproxy.upstream.transport import Answer, Outgoing, Transport
+from cliproxy.upstream.urls import url_at
 from cliproxy.web.gate import Gate
 from cliproxy.web.site import Doors
 
@@ -95,7 +101,9 @@ class House:
         self._exchanges = Exchanges(self._provision(config), self.pool, reactor, wall)
         self._heed_configuration()
         self._drained = False
-        self.doors = Doors(self, Gate(config.access))
+        self._modules = Modules(config)
+        self.doors = Doors(self, Gate(config.access), self._modules.all)
+        self._modules.reconfigure(config, self.doors.registered)
 
     def configure(self, config: Config) -> None:
         """Use another configuration from now on; exchanges under way keep the one they began with."""
@@ -105,6 +113,7 @@ class House:
             retired.retire()
         self._provide()
         self.doors.gate = Gate(config.access)
+        self._modules.reconfigure(config, self.doors.registered)
 
     # -- logins
 
@@ -183,13 +192,44 @@ class House:
 
     # -- for the doors
 
-    def serve(self, ask: Ask, request: Request) -> Deferred[None]:
+    def serve(self, ask: Ask, request: Request, dress: Dress | None = None) -> Deferred[None]:
         """Serve one request, to the end of its reply."""
-        return self._exchanges.serve(ask, request)
+        return self._exchanges.serve(ask, request, dress)
 
     def serve_into(self, ask: Ask, outlet: Outlet) -> Deferred[None]:
         """The same for a client that needs no heartbeats, and at whose end stands something else than a request."""
         return self._exchanges.serve_into(ask, outlet)
+
+    def outlet(self, request: Request) -> Outlet:
+        """The client's end of an answer that is not an exchange's."""
+        return self._exchanges.outlet(request)
+
+    def attend(self, served: Deferred[None]) -> Deferred[None]:
+        """Something is under way beside the exchanges; it is drained like one."""
+        return self._exchanges.attend(served)
+
+    def pass_on(self, errand: Errand) -> Deferred[Reply]:
+        """Send a request as it is, by the way that the configuration names for all."""
+        base_url = EncodedURL.from_text(errand.base_url)
+        outgoing = Outgoing(
+            method=errand.method.decode("latin-1"),
+            url=url_at(base_url, errand.target),
+            headers=HeaderLines(errand.headers),
+            body=errand.body,
+            way=self.config.proxy_url or "direct",
+            as_it_is=True,
+        )
+        return cast("Deferred[Reply]", self._transport.send(outgoing))
+
+    @property
+    def clock(self) -> IReactorTime:
+        """For every timer."""
+        return self._reactor
+
+    def serves(self, model: str) -> bool:
+        """Whether anybody serves a model, with or without the suffix of its name."""
+        catalogue = self._exchanges.provision.catalogue
+        return bool(catalogue.candidates(model) or catalogue.candidates(split_suffix(model)[0]))
 
     @property
     def serves_sockets(self) -> bool:

@@ -37,12 +37,13 @@ def stages_of(ask: Ask, provision: Provision, created: int) -> Sequence[Stage]:
     Raises `ClientMistake` if nobody serves any of them, or nobody has the operation.
     """
     found: list[tuple[str, Sequence[Candidate], Translation]] = []
-    plain = _translation(ask, provision, created, _named(ask.model, provision)[1])
-    for model in (ask.model, *_stand_ins(ask.model, provision)):
+    first = ask.served_as or ask.model
+    plain = _translation(ask, provision, created, _named(first, provision)[1])
+    for model in (first, *_stand_ins(first, provision)):
         name, reasoning = _named(model, provision)
         candidates = provision.candidates(name, ask.operation, ask.wire)
         if candidates:
-            another = model != ask.model and reasoning is not None
+            another = model != first and reasoning is not None
             translation = _translation(ask, provision, created, reasoning) if another else plain
             found.append((name, candidates, translation))
     if not found:
@@ -86,6 +87,7 @@ def _translation(ask: Ask, provision: Provision, created: int, reasoning: Reason
             reasoning=reasoning,
             created=created,
             array=ask.array,
+            renames=ask.renames,
         ),
         provision.rules,
     )

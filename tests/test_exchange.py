@@ -12,6 +12,7 @@ from twisted.logger import LogEvent, LogLevel
 
 from cliproxy.asking import ERROR_BODY_SECONDS, MAX_ERROR_BODY_BYTES
 from cliproxy.config.schema import Config, Model, Streaming
+from cliproxy.exchange import Exchange
 from tests.support.house import (
     BLOCK,
     EVENT_STREAM,
@@ -687,6 +688,7 @@ def test_a_mistake_of_ours_behind_the_head_cuts_the_client_and_the_upstream(fail
     assert client.status == 200
     assert len(daemon.house._exchanges._running) == 1
     (exchange,) = daemon.house._exchanges._running
+    assert isinstance(exchange, Exchange)
     assert exchange._pump is not None
     exchange._pump.done.errback(ZeroDivisionError())
     assert client.was_cut

@@ -174,6 +174,30 @@ _USED: Final[Mapping[str, Key]] = {
     **_rules("override", "Values by path, set whatever the request says."),
     **_rules("override-raw", "The same, each value being JSON written as text."),
     **_rules("filter", "List of paths that are taken out."),
+    # Amp's door, and other routes
+    "ampcode.upstream-url": _used("none", "Amp's control plane, usually `https://ampcode.com`; without, only models."),
+    "ampcode.upstream-api-key": _used("AMP_API_KEY, or Amp's own file", "Amp key that the control plane is shown."),
+    "ampcode.upstream-api-keys[].upstream-api-key": _used("", "Another Amp key, for some of the clients."),
+    "ampcode.upstream-api-keys[].api-keys": _used("none", "Those clients: keys out of `api-keys`."),
+    "ampcode.restrict-management-to-localhost": _used(
+        "true", "Whether only this machine reaches the control plane through the daemon."
+    ),
+    "ampcode.model-mappings[].from": _used("", "Model that Amp asks for and nobody here serves."),
+    "ampcode.model-mappings[].to": _used("", "Model to ask for in its place; with a suffix of its own, if it has one."),
+    "ampcode.model-mappings[].regex": _used("false", "Whether `from` is a regular expression."),
+    "ampcode.force-model-mappings": _used("false", "Whether models that are served here are mapped too."),
+    "amp-upstream-url": _used("none", "The older way to write `ampcode.upstream-url`."),
+    "amp-upstream-api-key": _used("none", "The older way to write `ampcode.upstream-api-key`."),
+    "amp-restrict-management-to-localhost": _used(
+        "true", "The older way to write that of `ampcode`; counts before it."
+    ),
+    "amp-model-mappings[].from": _used("", "The older way to write `ampcode.model-mappings`."),
+    "amp-model-mappings[].to": _used("", "See there."),
+    "amp-model-mappings[].regex": _used("false", "See there."),
+    "route-modules[].path": _used(
+        "", "Dotted path of what makes a module with routes: `my_package.routes.Hello`.", restart=True
+    ),
+    "route-modules[].settings": _used("none", "What that module wants to know."),
     # where things are kept
     "auth-dir": _used("~/.cli-proxy-api", "Directory of account files, `~` being the home directory.", restart=True),
     "state-dir": _used(
@@ -250,11 +274,6 @@ _NOT_IN_USE: Final[Iterable[str]] = (
     "gpt-image-2-base-model",
     "video-result-auth-cache-ttl",
     # one provider's or one client's own
-    "amp-upstream-url",
-    "amp-upstream-api-key",
-    "amp-restrict-management-to-localhost",
-    "amp-model-mappings",
-    "ampcode",
     "antigravity-signature-cache-enabled",
     "antigravity-signature-bypass-strict",
     "codex.stream-bootstrap-buffering",

@@ -16,6 +16,7 @@ from cliproxy.config.addresses import (
     origin,
     proxy_or_none,
 )
+from cliproxy.config.amp import amp, route_modules
 from cliproxy.config.document import Document, Section, compose
 from cliproxy.config.logins import logins
 from cliproxy.config.payload import payload
@@ -158,6 +159,8 @@ def _config(file: Section) -> Config:
         logins=logins(file),
         payload=payload(file),
         translation=_translation(file.section("translation")),
+        amp=amp(file),
+        route_modules=route_modules(file),
         responses_websocket=file.value("responses-websocket", truth, plain.responses_websocket),
         auth_dir=file.value("auth-dir", text, plain.auth_dir),
         state_dir=file.value("state-dir", text, plain.state_dir),

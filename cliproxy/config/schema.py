@@ -354,6 +354,54 @@ class Translation:
 
 
 @attrs.frozen
+class ModelMapping:
+    """`ampcode.model-mappings[]`: another model for one that Amp asks for and nobody here serves."""
+
+    asked: str
+    """`from`: a name, whatever its letters' case, or, with `regex`, a pattern that is found anywhere in one."""
+    target: str
+    """`to`: with a suffix of its own, or the asked name's."""
+    regex: bool = False
+
+
+@attrs.frozen
+class UpstreamKeyOf:
+    """`ampcode.upstream-api-keys[]`: the key that the control plane is shown for these clients."""
+
+    key: Secret
+    clients: frozenset[Secret]
+    """Of `api-keys`."""
+
+
+@attrs.frozen
+class Amp:
+    """`ampcode`, and the older flat keys `amp-…`: Amp's door."""
+
+    upstream_url: str = ""
+    """`upstream-url`: Amp's control plane, without a slash at the end. Empty: there is none."""
+    upstream_api_key: Secret | None = None
+    """`upstream-api-key`. None: `AMP_API_KEY` of the environment, else Amp's own file."""
+    upstream_api_keys: tuple[UpstreamKeyOf, ...] = ()
+    """A client stands in one of them at the most."""
+    restrict_management_to_localhost: bool = True
+    """Who may reach the control plane through the daemon."""
+    model_mappings: tuple[ModelMapping, ...] = ()
+    """Names before patterns, each in the order of the file."""
+    force_model_mappings: bool = False
+    """Also for models that are served here."""
+
+
+@attrs.frozen
+class NamedModule:
+    """`route-modules[]`: routes that are somebody else's code."""
+
+    path: str
+    """Dotted, of a class or of what makes a module: `my_package.routes.Hello`."""
+    settings: Mapping[str, object] = attrs.field(factory=dict, repr=False, hash=False)
+    """`settings`: whatever the module wants to know."""
+
+
+@attrs.frozen
 class Config:
     """The whole file. Only the composition root sees it; each room is handed its section."""
 
@@ -374,6 +422,9 @@ class Config:
     logins: Logins = attrs.field(factory=Logins)
     payload: Payload = attrs.field(factory=Payload)
     translation: Translation = attrs.field(factory=Translation)
+    amp: Amp = attrs.field(factory=Amp)
+    route_modules: tuple[NamedModule, ...] = ()
+    """`route-modules`; needs a restart, all but their settings."""
     responses_websocket: bool = True
     """`responses-websocket`: whether `GET /v1/responses` opens a WebSocket."""
     auth_dir: str = "~/.cli-proxy-api"

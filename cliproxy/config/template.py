@@ -156,6 +156,26 @@ api-keys:
 #      params:
 #        - reasoning.effort
 
+# -- Amp, and other routes -------------------------------------------------------
+# Amp's own service for whatever is no model of yours ("": none); docs/clients/amp.md.
+#ampcode:
+#  upstream-url: https://ampcode.com
+#  upstream-api-key: ""              # or AMP_API_KEY, or Amp's own file
+#  upstream-api-keys:                # for some clients another
+#    - upstream-api-key: sgamp_...
+#      api-keys: [sk-cliproxy-of-somebody]
+#  restrict-management-to-localhost: true
+#  model-mappings:                   # where nobody here serves a model
+#    - from: ^claude-haiku-
+#      to: gpt-5.5-mini
+#      regex: true
+#  force-model-mappings: false
+# Code of your own with further routes (restart).
+#route-modules:
+#  - path: my_package.routes.Hello
+#    settings:
+#      greeting: Hi
+
 # -- the daemon ----------------------------------------------------------------
 # Files of accounts, and what is remembered of all credentials ("": a directory in there); both (restart).
 #auth-dir: ~/.cli-proxy-api

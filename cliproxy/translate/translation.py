@@ -89,6 +89,8 @@ class Asked:
     """Unix time in seconds."""
     array: bool = False
     """A Gemini client that streams without `alt=sse`."""
+    renames: bool = False
+    """The reply says `model`, whatever the upstream calls it."""
 
 
 @attrs.frozen
@@ -269,7 +271,8 @@ class Translation:
         another = upstream.model != asked.model
         if another and upstream.wire.name not in _MODEL_IN_URL:
             body = rename_model(body, upstream.model)
-        renames = asked.model if another and asked.operation is Operation.GENERATE else None
+        renamed = another or asked.renames
+        renames = asked.model if renamed and asked.operation is Operation.GENERATE else None
         losses: tuple[Loss, ...] = ()
         if MARK.encode() in body:
             body, losses = without_envelopes(body, upstream.wire.name)

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 import orjson
-from twisted.internet.defer import Deferred
 from twisted.web.server import Request
 
+from cliproxy.ask import Ask
 from cliproxy.formats.anthropic import ANTHROPIC
 from cliproxy.formats.wire import Operation
 from cliproxy.web.asks import ask_for
@@ -28,21 +28,21 @@ class AnthropicDoor:
     def routes(self) -> Sequence[Route]:
         """What is served here."""
         return (
-            Route("/v1/messages", ("POST",), self.messages),
-            Route("/v1/messages/count_tokens", ("POST",), self.count_tokens),
+            Route("/v1/messages", ("POST",), reads=self.messages),
+            Route("/v1/messages/count_tokens", ("POST",), reads=self.count_tokens),
         )
 
-    def messages(self, request: Request) -> Deferred[None]:
+    def messages(self, request: Request) -> Ask:
         """A message, streamed or whole."""
-        return self._ask(request, Operation.GENERATE)
+        return self._read(request, Operation.GENERATE)
 
-    def count_tokens(self, request: Request) -> Deferred[None]:
+    def count_tokens(self, request: Request) -> Ask:
         """How many input tokens a message would have."""
-        return self._ask(request, Operation.COUNT_TOKENS)
+        return self._read(request, Operation.COUNT_TOKENS)
 
-    def _ask(self, request: Request, operation: Operation) -> Deferred[None]:
+    def _read(self, request: Request, operation: Operation) -> Ask:
         body = read_body(request, self._house.body_limit)
-        return self._house.serve(ask_for(request, ANTHROPIC, operation, body, ANTHROPIC.peek(body)), request)
+        return ask_for(request, ANTHROPIC, operation, body, ANTHROPIC.peek(body))
 
 
 def model_object(name: str) -> dict[str, object]:

@@ -76,6 +76,36 @@ def is_local(request: Request, trusted: tuple[Network, ...]) -> bool:
     return client is not None and client.is_loopback
 
 
+def is_peer_local(request: Request, trusted: tuple[Network, ...]) -> bool:
+    """The same for what has nothing to do with models: by the peer alone, unless it is a trusted proxy.
+
+    Anybody can write a forwarding header, and so shut himself out, but nobody in.
+    """
+    peer = request.getClientAddress()
+    if isinstance(peer, UNIXAddress):
+        return True
+    address = as_address(peer.host)
+    if address is None or not address.is_loopback:
+        return False
+    forwards = any(request.requestHeaders.hasHeader(name) for name in _FORWARDING_HEADERS)
+    if not forwards or not any(address in network for network in trusted):
+        return True
+    client = _forwarded_for(request.requestHeaders, trusted)
+    return client is not None and client.is_loopback
+
+
+def forwarded_for(request: Request, trusted: tuple[Network, ...]) -> bytes:
+    """For X-Forwarded-For: the peer, and before it whom it forwards for, if it is believed."""
+    peer = request.getClientAddress()
+    address = None if isinstance(peer, UNIXAddress) else as_address(peer.host)
+    if address is None:
+        return b"unknown"  # RFC 7239, section 6; behind a Unix socket
+    chain = [str(address).encode("ascii")]
+    if any(address in network for network in trusted):
+        chain[:0] = request.requestHeaders.getRawHeaders(b"X-Forwarded-For", [])
+    return b", ".join(chain)
+
+
 def _forwarded_for(headers: Headers, trusted: tuple[Network, ...]) -> Address | None:
     """The nearest address in X-Forwarded-For that is not a trusted proxy's, else the farthest; None if it is none."""
     address = None

@@ -20,7 +20,9 @@ from twisted.web.server import Request
 
 from cliproxy.config.schema import Access
 from cliproxy.errors import BadRequest, ProxyError, Refused, Unauthenticated
-from cliproxy.web.callers import as_address, is_local
+from cliproxy.modules import Pages
+from cliproxy.secret import Secret
+from cliproxy.web.callers import as_address, forwarded_for, is_local, is_peer_local
 
 KEY_PARAMETERS: Final = (b"key", b"auth_token")
 """Query parameters that hold a client key; they go no further than this room."""
@@ -29,6 +31,8 @@ _HOST: Final = re.compile(
     r"(?:(?P<name>[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?)|\[(?P<ipv6>[0-9a-f:.]+)\])(?::[0-9]{0,5})?", re.ASCII
 )
 """A name or an address, and a port: no user, no path, no label longer than DNS has. In lower case."""
+LEAST_FOUND_BYTES: Final = 8
+"""A shorter client key may stand in any text by chance."""
 _SAME: Final = frozenset({b"same-origin", b"none"})
 
 
@@ -36,15 +40,20 @@ class Gate:
     """One configuration's rules. Immutable."""
 
     def __init__(self, access: Access) -> None:
+        self._keys = access.api_keys
         self._digests = tuple(key.digest() for key in access.api_keys)
+        self._texts = tuple(key.reveal().encode() for key in access.api_keys)
         self._hosts = frozenset(host.lower() for host in access.allowed_hosts)
         self._origins = frozenset(origin.lower() for origin in access.allowed_origins)
         self._proxies = tuple(ip_network(text, strict=False) for text in access.trusted_proxies)
 
-    def refuse_pages(self, request: Request) -> bytes | None:
+    def refuse_pages(self, request: Request, pages: Pages = Pages.AS_CONFIGURED) -> bytes | None:
         """Raise `Refused` for what a foreign page could have sent. Gives the origin, if it is an allowed one."""
         host = self._host_of(request)
         origin = request.getHeader(b"Origin")
+        if pages is not Pages.AS_CONFIGURED:
+            self._refuse_all_pages(request, host, origin, pages)
+            return None
         if origin is not None:
             text = origin.decode("latin-1").lower()
             if text in self._origins:
@@ -55,6 +64,20 @@ class Gate:
         if site is not None and site.lower() not in _SAME:
             raise Refused("Requests from another site's page are not served; see allowed-origins.")
         return None
+
+    def _refuse_all_pages(self, request: Request, host: str, origin: bytes | None, pages: Pages) -> None:
+        if origin is not None and origin.decode("latin-1").lower() != _own_origin(request, host):
+            raise Refused("Pages of other origins are not served here, whatever allowed-origins says.")
+        site = request.getHeader(b"Sec-Fetch-Site")
+        if site is None or site.lower() in _SAME:
+            return
+        if pages is not Pages.NAVIGATION or origin is not None or not _is_navigation(request):
+            raise Refused("Requests from another site's page are not served here, whatever allowed-origins says.")
+
+    @property
+    def asks_for_keys(self) -> bool:
+        """Whether client keys are configured."""
+        return bool(self._digests)
 
     def admit(self, request: Request) -> None:
         """Raise `Unauthenticated` or `Refused` unless the caller may use the models."""
@@ -78,6 +101,39 @@ class Gate:
         except ProxyError:
             return False
         return True
+
+    def key_of(self, request: Request) -> Secret | None:
+        """The first of our keys that the caller shows."""
+        for key in filter(None, _presented(request)):
+            digest = hashlib.sha256(key).digest()
+            for configured, secret in zip(self._digests, self._keys, strict=True):
+                if hmac.compare_digest(configured, digest):
+                    return secret
+        return None
+
+    def is_in(self, text: bytes) -> bool:
+        """Whether one of our keys stands in a text, percent-encoded or not. A short one counts only as all of it."""
+        plain = unquote_to_bytes(text)
+        return any(
+            key in text or key in plain if len(key) >= LEAST_FOUND_BYTES else key in (text.strip(), plain.strip())
+            for key in self._texts
+        )
+
+    def comes_from_here(self, request: Request) -> bool:
+        """Whether the peer is this machine, or forwards for it as a trusted proxy."""
+        return is_peer_local(request, self._proxies)
+
+    def forwarded_for(self, request: Request) -> bytes:
+        """For X-Forwarded-For."""
+        return forwarded_for(request, self._proxies)
+
+    def without_own_keys(self, uri: bytes) -> bytes:
+        """A URI without the query parameters in whose value one of our keys stands; every other byte is kept."""
+        path, mark, query = uri.partition(b"?")
+        if not mark or not self.is_in(query):
+            return uri
+        kept = [part for part in query.split(b"&") if not self.is_in(part.partition(b"=")[2])]
+        return path + mark + b"&".join(kept) if kept else path
 
     def _is_known(self, key: bytes) -> bool:
         """Compare with every key there is, in a time that tells nothing of which letters were right."""
@@ -113,6 +169,15 @@ def without_keys(uri: bytes) -> bytes:
         part for part in re.split(b"[&;]", query) if unquote_to_bytes(part.partition(b"=")[0]) not in KEY_PARAMETERS
     ]
     return path + b"?" + b"&".join(kept) if any(kept) else path
+
+
+def _is_navigation(request: Request) -> bool:
+    """Whether a browser shows the answer to its user, in a window of its own, and to no page."""
+    return (
+        request.method in (b"GET", b"HEAD")
+        and request.getHeader(b"Sec-Fetch-Mode") == b"navigate"
+        and request.getHeader(b"Sec-Fetch-Dest") == b"document"
+    )
 
 
 def _presented(request: Request) -> Iterator[bytes]:

@@ -7,9 +7,9 @@ from types import MappingProxyType
 from typing import Final
 
 import orjson
-from twisted.internet.defer import Deferred
 from twisted.web.server import Request
 
+from cliproxy.ask import Ask
 from cliproxy.errors import BadRequest, MethodNotAllowed, NotFound, UnknownModel
 from cliproxy.formats.gemini import GEMINI
 from cliproxy.formats.requests import MAX_MODEL_CHARACTERS, check_object
@@ -40,28 +40,26 @@ class GeminiDoor:
         """What is served here."""
         return (
             Route("/v1beta/models", ("GET",), self.models),
-            Route("/v1beta/models/<path:name>", ("GET", "POST"), self.model),
-            Route("/v1/models/<path:name>:<action>", ("POST",), self.act),
+            Route("/v1beta/models/<path:name>", ("GET",), self.model),
+            Route("/v1beta/models/<path:name>", ("POST",), reads=self.act),
+            Route("/v1/models/<path:name>:<action>", ("POST",), reads=self.act),
         )
 
     def models(self, request: Request) -> bytes:
         """Every model."""
         return whole_json(request, model_list(self._house.model_names))
 
-    def model(self, request: Request, name: str) -> Deferred[None] | bytes:
-        """One model, or something asked of it: `name:action`."""
-        known_as, colon, action = name.rpartition(":")
-        if request.method == b"POST":
-            if not colon:
-                raise MethodNotAllowed(["GET"])
-            return self.act(request, known_as, action)
+    def model(self, request: Request, name: str) -> bytes:
+        """One model."""
         if name not in self._house.model_names:
             raise UnknownModel(name, self._house.nearest_models(name))
         return whole_json(request, one_model(name))
 
-    def act(self, request: Request, name: str, action: str) -> Deferred[None]:
-        """Ask a model for something. A name may hold colons: the last one parts it from the action."""
-        name, _, action = f"{name}:{action}".rpartition(":")
+    def act(self, request: Request, name: str, action: str = "") -> Ask:
+        """Something asked of a model: `name:action`. A name may hold colons: the last one parts it from the action."""
+        name, colon, action = (f"{name}:{action}" if action else name).rpartition(":")
+        if not colon:
+            raise MethodNotAllowed(["GET"])
         if action not in ACTIONS:
             raise NotFound(f"There is no {action!r}; models know {', '.join(ACTIONS)}.")
         if len(name) > MAX_MODEL_CHARACTERS:
@@ -71,7 +69,7 @@ class GeminiDoor:
         clues = check_object(body)
         array = (request.args or {}).get(b"alt", [b""])[0] != b"sse"
         peek = Peek(name.removeprefix("models/"), streams, clues)
-        return self._house.serve(ask_for(request, GEMINI, operation, body, peek, array=array), request)
+        return ask_for(request, GEMINI, operation, body, peek, array=array)
 
 
 def model_object(name: str) -> dict[str, object]:

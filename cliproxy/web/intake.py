@@ -11,7 +11,7 @@ from typing import Final
 from twisted.web.server import Request
 
 from cliproxy.errors import BadRequest, TooLarge, UnsupportedCoding
-from cliproxy.web.channel import LimitedRequest
+from cliproxy.web.request import LimitedRequest
 
 Decoder = Callable[[bytes, int], bytes]
 """Undoes one coding; gives at most so many bytes. Raises `ValueError` for broken input."""
@@ -22,9 +22,7 @@ MAX_CODINGS: Final = 2
 
 def read_body(request: Request, limit: int) -> bytes:
     """The whole body. Raises `TooLarge`, `UnsupportedCoding` or `BadRequest`."""
-    if isinstance(request, LimitedRequest) and request.oversize:
-        raise _too_large(limit)
-    body = request.content.read() if request.content is not None else b""
+    body = body_as_it_came(request, limit)
     for coding in reversed(_codings(request)):
         decoder = DECODERS.get(coding)
         if decoder is None:
@@ -37,6 +35,16 @@ def read_body(request: Request, limit: int) -> bytes:
     if len(body) > limit:
         raise _too_large(limit)
     return body
+
+
+def body_as_it_came(request: Request, limit: int) -> bytes:
+    """The whole body in whatever coding, as often as it is asked for. Raises `TooLarge`."""
+    if isinstance(request, LimitedRequest) and request.oversize:
+        raise _too_large(limit)
+    if request.content is None:
+        return b""
+    request.content.seek(0)
+    return bytes(request.content.read())
 
 
 def _codings(request: Request) -> list[str]:

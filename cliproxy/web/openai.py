@@ -9,6 +9,7 @@ import orjson
 from twisted.internet.defer import Deferred
 from twisted.web.server import Request
 
+from cliproxy.ask import Ask
 from cliproxy.formats.openai_chat import OPENAI_CHAT
 from cliproxy.formats.openai_completions import OPENAI_COMPLETIONS
 from cliproxy.formats.openai_responses import OPENAI_RESPONSES
@@ -38,41 +39,42 @@ class OpenAIDoor:
     def routes(self) -> Sequence[Route]:
         """What is served here."""
         return (
-            Route("/v1/chat/completions", ("POST",), self.chat),
-            Route("/v1/completions", ("POST",), self.completions),
-            Route("/v1/responses", ("GET", "POST"), self.responses),
-            Route("/v1/responses/compact", ("POST",), self.compact),
-            Route("/v1/responses/input_tokens", ("POST",), self.count),
+            Route("/v1/chat/completions", ("POST",), reads=self.chat),
+            Route("/v1/completions", ("POST",), reads=self.completions),
+            Route("/v1/responses", ("POST",), reads=self.responses),
+            Route("/v1/responses", ("GET",), self.socket),
+            Route("/v1/responses/compact", ("POST",), reads=self.compact),
+            Route("/v1/responses/input_tokens", ("POST",), reads=self.count),
         )
 
-    def chat(self, request: Request) -> Deferred[None]:
+    def chat(self, request: Request) -> Ask:
         """A chat completion. Some clients send Responses here; their answer is one."""
         body = read_body(request, self._house.body_limit)
-        return self._ask(request, OPENAI_RESPONSES if is_responses(body) else OPENAI_CHAT, Operation.GENERATE, body)
+        return self._read(request, OPENAI_RESPONSES if is_responses(body) else OPENAI_CHAT, Operation.GENERATE, body)
 
-    def completions(self, request: Request) -> Deferred[None]:
+    def completions(self, request: Request) -> Ask:
         """A completion of a prompt."""
-        return self._ask(request, OPENAI_COMPLETIONS, Operation.GENERATE)
+        return self._read(request, OPENAI_COMPLETIONS, Operation.GENERATE)
 
-    def responses(self, request: Request) -> Deferred[None]:
-        """A response; GET opens a WebSocket for any number of them."""
-        if request.method != b"POST":
-            return connect(request, self._house)
-        return self._ask(request, OPENAI_RESPONSES, Operation.GENERATE)
+    def responses(self, request: Request) -> Ask:
+        """A response."""
+        return self._read(request, OPENAI_RESPONSES, Operation.GENERATE)
 
-    def compact(self, request: Request) -> Deferred[None]:
+    def socket(self, request: Request) -> Deferred[None]:
+        """A WebSocket for any number of them."""
+        return connect(request, self._house)
+
+    def compact(self, request: Request) -> Ask:
         """A conversation made shorter, where the upstream can."""
-        return self._ask(request, OPENAI_RESPONSES, Operation.COMPACT)
+        return self._read(request, OPENAI_RESPONSES, Operation.COMPACT)
 
-    def count(self, request: Request) -> Deferred[None]:
+    def count(self, request: Request) -> Ask:
         """How many input tokens a response would have."""
-        return self._ask(request, OPENAI_RESPONSES, Operation.COUNT_TOKENS)
+        return self._read(request, OPENAI_RESPONSES, Operation.COUNT_TOKENS)
 
-    def _ask(
-        self, request: Request, wire: WireFormat, operation: Operation, body: bytes | None = None
-    ) -> Deferred[None]:
+    def _read(self, request: Request, wire: WireFormat, operation: Operation, body: bytes | None = None) -> Ask:
         body = read_body(request, self._house.body_limit) if body is None else body
-        return self._house.serve(ask_for(request, wire, operation, body, wire.peek(body)), request)
+        return ask_for(request, wire, operation, body, wire.peek(body))
 
 
 def is_responses(body: bytes) -> bool:

@@ -6,11 +6,12 @@ handler that streams therefore returns a Deferred which fires after its own `fin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import ClassVar, Final
 from urllib.parse import unquote_to_bytes
 
+import attrs
 from klein import Klein
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -19,17 +20,20 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as WrongMethod
+from werkzeug.routing import PathConverter
 
 from cliproxy.errors import BadRequest, MethodNotAllowed, NotFound, ProxyError
+from cliproxy.modules import Handler, Pages, Registers
 from cliproxy.observe.requests import HEADER, new_request_id
 from cliproxy.web.anthropic import AnthropicDoor
 from cliproxy.web.callers import request_id
 from cliproxy.web.common import CommonDoor
 from cliproxy.web.gate import KEY_PARAMETERS, Gate, without_keys
 from cliproxy.web.gemini import GeminiDoor
+from cliproxy.web.mounting import HouseContext, RouteTable
 from cliproxy.web.openai import OpenAIDoor
 from cliproxy.web.problems import tell
-from cliproxy.web.routes import Handler, House, Route
+from cliproxy.web.routes import House, Route
 
 CORS_SECONDS: Final = b"600"
 """How long a browser may remember the answer to its preflight."""
@@ -41,36 +45,69 @@ class Internal(ProxyError):
     """A mistake of ours; the log has it, the client gets the request id."""
 
 
+@attrs.frozen
+class _Row:
+    """A route as the router knows it."""
+
+    endpoint: str
+    path: str
+    methods: tuple[str, ...] | None
+
+
+class _Anything(PathConverter):
+    """`<anything:rest>`: what is left of a path, slashes at its beginning included, or nothing."""
+
+    regex = ".*?"
+    part_isolating = False
+
+
 class Doors(Resource):
     """The whole of the HTTP API. `gate` is replaced by a reload; the routes stay."""
 
     isLeaf = True
     _log: ClassVar[Logger] = Logger()
 
-    def __init__(self, house: House, gate: Gate) -> None:
+    def __init__(self, house: House, gate: Gate, modules: Iterable[Registers] = ()) -> None:
         Resource.__init__(self)
         self.gate = gate
-        self.routes: Sequence[Route] = tuple(
-            route for door in (CommonDoor, AnthropicDoor, OpenAIDoor, GeminiDoor) for route in door(house).routes()
-        )
+        self._house = house
+        own = [route for door in (CommonDoor, AnthropicDoor, OpenAIDoor, GeminiDoor) for route in door(house).routes()]
+        readers = {route.path: route.reads for route in own if route.reads is not None}
+        context = HouseContext(house, lambda: self.gate, readers)
+        self.registered: list[Registers] = []
+        """The modules that have routes here."""
+        self.routes: Sequence[Route] = (*own, *self._routes_of(modules, context, own))
+        self._by_endpoint: Mapping[str, Route] = {_endpoint(route): route for route in self.routes}
         self._handlers: Mapping[str, Handler] = {
-            route.path: route.handler if route.public else self._keyed(route.handler) for route in self.routes
+            name: self._handler(route) for name, route in self._by_endpoint.items()
         }
-        table = tuple((route.path, tuple(route.methods)) for route in self.routes)
-        self._klein = _router(table).__get__(self, Doors).resource()
+        self._router = _router(tuple(map(_row, self.routes)))
+        self._klein = self._router.__get__(self, Doors).resource()
+        streaming = [route.path.encode() for route in self.routes if route.streams]
+        self._early_paths = frozenset(path for path in streaming if b"<" not in path)
+        self._early_prefixes = tuple(path.partition(b"<")[0] for path in streaming if b"<" in path)
 
     def render(self, request: Request) -> bytes | int:
         """Let the request in, or refuse it before anything of it is looked at."""
         request.setHeader(HEADER, new_request_id())
         try:
             unquote_to_bytes(request.path).decode("utf-8")
-            origin = self.gate.refuse_pages(request)
         except UnicodeDecodeError:
+            _hide_keys(request)
             return tell(request, BadRequest("The path is not valid UTF-8."))
+        route = self._route_of(request) if _depends_on_route(request) else None
+        pages = Pages.AS_CONFIGURED if route is None else route.pages
+        if pages is not Pages.AS_CONFIGURED and request.method == b"OPTIONS":
+            return _refuse_preflight(request)
+        try:
+            origin = self.gate.refuse_pages(request, pages)
         except ProxyError as error:
             return tell(request, error)
         finally:
-            _hide_keys(request)
+            if route is not None and route.streams:
+                request.uri = self.gate.without_own_keys(request.uri)
+            else:
+                _hide_keys(request)
         if origin is not None:
             _allow_origin(request, origin)
             if request.method == b"OPTIONS":
@@ -81,17 +118,63 @@ class Doors(Resource):
         self._klein.render(request)
         return int(NOT_DONE_YET)
 
+    def takes_early(self, method: bytes, path: bytes) -> bool:
+        """Whether what is asked there is served before its body has come."""
+        return path in self._early_paths or path.startswith(self._early_prefixes)
+
+    def _routes_of(self, modules: Iterable[Registers], context: HouseContext, own: Sequence[Route]) -> Iterator[Route]:
+        """The modules' routes: all of one that registers, none of one that fails."""
+        taken = {_endpoint(route) for route in own}
+        for module in modules:
+            table = RouteTable(self._house.attend)
+            try:
+                module.register(table, context)
+                added = [_endpoint(route) for route in table.routes]
+                if len({*added} - taken) < len(added):
+                    raise ValueError("a route stands there already")
+                _router(tuple(map(_row, table.routes)))
+            except Exception:
+                self._log.failure("the routes of {module} are left out", module=module.name)
+            else:
+                taken.update(added)
+                self.registered.append(module)
+                yield from table.routes
+
+    def _handler(self, route: Route) -> Handler:
+        handler = route.handler
+        if handler is None:
+            reads, serve = route.reads, self._house.serve
+            assert reads is not None
+
+            def handler(request: Request, **caught: str) -> Deferred[None]:
+                return serve(reads(request, **caught), request)
+
+        return handler if route.public else self._keyed(handler)
+
     def _keyed(self, handler: Handler) -> Handler:
         def admitted(request: Request, **caught: str) -> Deferred[None] | bytes:
             self.gate.admit(request)
             return handler(request, **caught)
 
-        admitted.__name__ = getattr(handler, "__name__", "handler")
         return admitted
 
-    def handle(self, path: str, request: Request, **caught: str) -> Deferred[None] | bytes:
-        """What is asked at a path pattern, and what that caught."""
-        return self._handlers[path](request, **caught)
+    def _route_of(self, request: Request) -> Route | None:
+        """What stands at a request's path for its method, or else for any; None if nothing does."""
+        path = b"/".join((b"", *(request.postpath or ()))).decode("utf-8")
+        adapter = self._router.url_map.bind("localhost")
+        method = request.method.decode("latin-1")
+        try:
+            return self._by_endpoint[adapter.match(path, method)[0]]
+        except WrongMethod as wrong:
+            for other in wrong.valid_methods or ():
+                return self._by_endpoint[adapter.match(path, other)[0]]
+        except HTTPException:
+            pass
+        return None
+
+    def handle(self, endpoint: str, request: Request, **caught: str) -> Deferred[None] | bytes:
+        """What is asked of a route, and what its path pattern caught."""
+        return self._handlers[endpoint](request, **caught)
 
     def told(self, request: Request, failure: Failure) -> bytes:
         """An error of ours."""
@@ -113,12 +196,25 @@ class Doors(Resource):
         return tell(request, Internal(f"The proxy failed; its log has the reason under {name}."))
 
 
+def _endpoint(route: Route) -> str:
+    return f"{' '.join(route.methods) if route.methods is not None else '*'} {route.path}"
+
+
+def _row(route: Route) -> _Row:
+    return _Row(_endpoint(route), route.path, None if route.methods is None else tuple(route.methods))
+
+
 @cache
-def _router(table: tuple[tuple[str, tuple[str, ...]], ...]) -> Klein:
-    """Routes to handlers of the `Doors` that it is bound to, compiled once however many proxies a process has."""
+def _router(rows: tuple[_Row, ...]) -> Klein:
+    """Routes to handlers of the `Doors` that it is bound to, compiled once however many proxies a process has.
+
+    Raises `ValueError` for a path pattern that is none.
+    """
     router = Klein()
-    for path, methods in table:
-        router.route(path, methods=list(methods), endpoint=path)(_handler_of(path))
+    router.url_map.converters = {**router.url_map.converters, "anything": _Anything}
+    for row in rows:
+        methods = None if row.methods is None else list(row.methods)
+        router.route(row.path, methods=methods, endpoint=row.endpoint)(_handler_of(row.endpoint))
     tellers: tuple[tuple[type[Exception], Callable[..., bytes]], ...] = (
         (ProxyError, Doors.told),
         (HTTPException, Doors.not_routed),
@@ -129,11 +225,29 @@ def _router(table: tuple[tuple[str, tuple[str, ...]], ...]) -> Klein:
     return router
 
 
-def _handler_of(path: str) -> Callable[..., Deferred[None] | bytes]:
+def _handler_of(endpoint: str) -> Callable[..., Deferred[None] | bytes]:
     def handle(doors: Doors, request: Request, **caught: str) -> Deferred[None] | bytes:
-        return doors.handle(path, request, **caught)
+        return doors.handle(endpoint, request, **caught)
 
     return handle
+
+
+def _depends_on_route(request: Request) -> bool:
+    """Whether it matters at once which route it is: for what a page may, and for what is to be hidden."""
+    headers = request.requestHeaders
+    return (
+        request.method == b"OPTIONS"
+        or headers.hasHeader(b"Origin")
+        or headers.hasHeader(b"Sec-Fetch-Site")
+        or b"?" in request.uri
+    )
+
+
+def _refuse_preflight(request: Request) -> bytes:
+    """For paths at which no page of another origin has any business."""
+    request.setResponseCode(403)
+    request.setHeader(b"content-length", b"0")
+    return b""
 
 
 def _hide_keys(request: Request) -> None:

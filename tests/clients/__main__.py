@@ -2,6 +2,7 @@
 
     python -m tests.clients [CASE ...]           all cases, or those whose names begin so
     python -m tests.clients pool [WORD ...]      two keys, of which one misbehaves; see pool.py
+    python -m tests.clients amp [FORMAT ...]     Amp's classic client, and a stand-in for Amp's service; see amp.py
 
 The harness is no part of this repository. It is looked for in the folder that CLIPROXY_CLIENTS names, else beside the
 repository in ../shared/clients. Each case starts two scripted upstreams, of which the first misbehaves as the case
@@ -22,7 +23,7 @@ from typing import Final
 
 import attrs
 
-from tests.clients import pool
+from tests.clients import amp, pool
 from tests.clients.harness import CLIENT_KEY, UPSTREAM_MODELS, Outcome, configured, found, install, judged, upstreams
 from tests.support.processes import ANYWHERE, CLIPROXY, Process
 
@@ -91,6 +92,8 @@ def main(arguments: Sequence[str]) -> int:
     install(harness)
     if arguments[:1] == ["pool"]:
         return pool.main(harness, arguments[1:])
+    if arguments[:1] == ["amp"]:
+        return amp.main(harness, arguments[1:])
     cases = [case for case in CASES if not arguments or case.name.startswith(tuple(arguments))]
     outcomes: list[Outcome] = []
     for case in cases:

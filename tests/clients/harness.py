@@ -16,7 +16,7 @@ import attrs
 
 from tests.support.processes import ROOT, Process
 
-FOLDERS: Final = ("claude-code", "codex", "gemini-cli", "aider", "sdk-python")
+FOLDERS: Final = ("claude-code", "codex", "gemini-cli", "aider", "sdk-python", "amp-legacy")
 """Of the installed clients: those of the recipes."""
 CLIENT_KEY: Final = "sk-cliproxy-for-the-client-harness"
 MODELS: Final = (
@@ -53,13 +53,16 @@ def upstream_key(number: int) -> str:
     return f"sk-ant-of-upstream-{number}"
 
 
-def configured(upstream: str, urls: Sequence[str]) -> dict[str, object]:
-    """The part of the configuration that names upstreams of a format of `UPSTREAM_MODELS`, or `claude`: no aliases."""
+def configured(upstream: str, urls: Sequence[str], names: Sequence[str] = MODELS) -> dict[str, object]:
+    """The part of the configuration that names upstreams of a format of `UPSTREAM_MODELS`, or `claude`: no aliases.
+
+    `names`: what their one model is called here.
+    """
     keys: list[dict[str, object]] = [{"api-key": upstream_key(number)} for number, _ in enumerate(urls)]
     if upstream == "claude":
         return {"claude-api-key": [key | {"base-url": url} for key, url in zip(keys, urls, strict=True)]}
     model = UPSTREAM_MODELS[upstream]
-    aliases = {"models": [{"name": model, "alias": name} for name in MODELS]}
+    aliases = {"models": [{"name": model, "alias": name} for name in names]}
     if upstream == "chat":
         return {
             "openai-compatibility": [

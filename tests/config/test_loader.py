@@ -188,7 +188,7 @@ def test_a_sound_file_gives_no_warning() -> None:
     assert (parse(FULL).warnings, parse(FULL).not_in_use) == ((), ())
 
 
-TOLD_IN_WORDS = ("", "none", "any", "built in", "state in auth-dir")
+TOLD_IN_WORDS = ("", "none", "any", "built in", "state in auth-dir", "AMP_API_KEY, or Amp's own file")
 
 
 def test_the_default_in_the_table_is_the_default_of_the_schema() -> None:

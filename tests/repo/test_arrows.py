@@ -30,7 +30,7 @@ PURE: Final = ("conversation", "formats", "translate", "shaping", "routing")
 FORMATS: Final = ("anthropic", "openai_chat", "openai_responses", "gemini")
 DOORS: Final = ("web", "amp", "management")
 SERVING: Final = ("ask", "asking", "attempt", "exchange", "exchanges", "race", "stages", "telling", "waiting")
-"""The story of a request, and its parts."""
+"""The story of a request, and its parts; first, what it is told by."""
 ROOTS: Final = ("daemon", "house", "home", "tap")
 
 FORBIDDEN: Final[Mapping[str, Arrow]] = {
@@ -75,6 +75,14 @@ FORBIDDEN: Final[Mapping[str, Arrow]] = {
         )
         for door in DOORS
     },
+    "amp's door asks the daemon for everything": Arrow(
+        ["cliproxy.amp"], [f"cliproxy.{name}" for name in ("logins", "store", "routing", "translate", *SERVING[1:])]
+    ),
+    "modules are the house's": Arrow(
+        ["cliproxy"],
+        ["cliproxy.mounted"],
+        but={"cliproxy.house": "is the composition root of what is behind the doors"},
+    ),
     "the composition root is nobody's part": Arrow(
         sources=["cliproxy"],
         targets=[f"cliproxy.{root}" for root in ROOTS],
@@ -106,6 +114,7 @@ FORBIDDEN: Final[Mapping[str, Arrow]] = {
             "cliproxy.login_credentials": "is a part of the composition root",
             "cliproxy.house": "is the composition root of what is behind the doors",
             "cliproxy.home": "is the composition root of what is on disk",
+            "cliproxy.mounted": "is a part of the composition root",
             "cliproxy.daemon": "is the composition root",
             "cliproxy.tap": "hands it from the file to the service",
         },
@@ -273,6 +282,8 @@ def test_the_type_checkers_branch_counts_as_an_import() -> None:
             "import cliproxy.upstream.agent",
         ),
         ("the door web leads to the house alone", "cliproxy.web.site", "from cliproxy.amp import door"),
+        ("amp's door asks the daemon for everything", "cliproxy.amp.aliases", "from cliproxy.exchange import Exchange"),
+        ("modules are the house's", "cliproxy.web.site", "from cliproxy.mounted import Modules"),
         ("the door amp leads to the house alone", "cliproxy.amp", "async def f():\n    import cliproxy.upstream.agent"),
         ("the composition root is nobody's part", "cliproxy.exchange", "from cliproxy.daemon import House"),
         ("the composition root is nobody's part", "cliproxy.web.site", "from cliproxy import tap"),

@@ -19,8 +19,11 @@ from twisted.web.server import Request
 from cliproxy.ask import Ask
 from cliproxy.config.schema import Access
 from cliproxy.errors import ProxyError
+from cliproxy.modules import Dress, Errand, Registers, Reply
 from cliproxy.secret import Secret
+from cliproxy.streaming.flusher import Flusher
 from cliproxy.streaming.outlet import Outlet
+from cliproxy.streaming.sink import Sink
 from cliproxy.web.channel import IDLE_SECONDS, LimitedSite
 from cliproxy.web.gate import Gate
 from cliproxy.web.site import Doors
@@ -43,9 +46,14 @@ class FakeHouse:
         self.waits = False
         self.serves_sockets = True
         self.cancelled = 0
+        self.dresses: list[Dress | None] = []
+        self.errands: list[Errand] = []
+        self.attended: list[Deferred[None]] = []
+        self.clock = Clock()
 
-    def serve(self, ask: Ask, request: Request) -> Deferred[None]:
+    def serve(self, ask: Ask, request: Request, dress: Dress | None = None) -> Deferred[None]:
         self.asked.append(ask)
+        self.dresses.append(dress)
         if self.waits:
             return Deferred(self._cancelled)
         served: Deferred[None] = Deferred()
@@ -64,6 +72,20 @@ class FakeHouse:
 
     def _cancelled(self, _: Deferred[None]) -> None:
         self.cancelled += 1
+
+    def serves(self, model: str) -> bool:
+        return model in self.model_names
+
+    def pass_on(self, errand: Errand) -> Deferred[Reply]:
+        self.errands.append(errand)
+        return Deferred()
+
+    def outlet(self, request: Request) -> Outlet:
+        return Sink(request, Flusher(self.clock, 0.010), self.clock, 16 * 1024)
+
+    def attend(self, served: Deferred[None]) -> Deferred[None]:
+        self.attended.append(served)
+        return served
 
     def nearest_models(self, name: str) -> Sequence[str]:
         return self.model_names[:1]
@@ -129,10 +151,11 @@ class Client:
         access: Access | None = None,
         peer: IAddress = LOCAL,
         here: IAddress = HERE,
+        modules: Iterable[Registers] = (),
     ) -> None:
-        self.clock = Clock()
         self.house = house or FakeHouse()
-        self.doors = Doors(self.house, Gate(access or Access()))
+        self.clock = self.house.clock
+        self.doors = Doors(self.house, Gate(access or Access()), modules)
         self.transport = Wire(hostAddress=here, peerAddress=peer)
         self.site = LimitedSite(self.doors, self.clock, self.house.body_limit)
         self.channel: HTTPChannel = self.site.buildProtocol(peer)

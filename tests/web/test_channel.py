@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.error import ConnectionDone
+from twisted.python.failure import Failure
+from twisted.web.server import Request
 
-from cliproxy.config.schema import Access
-from cliproxy.secret import Secret
+from cliproxy.errors import BadRequest, UploadTooSlow
 from cliproxy.web.channel import (
     HEAD_SECONDS,
     IDLE_SECONDS,
     LAST_BYTES_SECONDS,
     MAX_HEAD_BYTES,
-    MAX_STRANGERS_BODY_BYTES,
-    MAX_WASTE_BYTES,
+    REST_SECONDS,
     UPLOAD_SECONDS,
 )
-from tests.support.http import Client, FakeHouse
+from cliproxy.web.request import MAX_WASTE_BYTES, LimitedRequest
+from cliproxy.web.uploads import Unwanted
+from tests.support.http import Client
+from tests.support.uploads import CHUNKED as EARLY_CHUNKED
+from tests.support.uploads import HEAD as EARLY
+from tests.support.uploads import LARGE, NEXT, Taker, Uploader, answer, chunks
+from tests.support.uploads import WHOLE as EARLY_WHOLE
 from tests.web.conftest import Connect
 
 HEAD = b"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\n"
@@ -200,65 +208,6 @@ def test_the_go_ahead_for_a_body_is_given(client: Client) -> None:
     client.feed(HEAD + b"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n" % len(BODY))
     assert client.transport.value() == b"HTTP/1.1 100 Continue\r\n\r\n"
     assert statuses(client.feed(BODY)) == [200]
-
-
-@pytest.mark.parametrize("chunked", [True, False])
-def test_a_body_of_just_the_limit_is_taken(connect: Connect, chunked: bool) -> None:
-    client = connect(FakeHouse(body_limit=1000))
-    body = BODY.ljust(1000)
-    if chunked:
-        client.feed(CHUNKED, b"1f4\r\n" + body[:500] + b"\r\n", b"1f4\r\n" + body[500:] + b"\r\n0\r\n\r\n")
-    else:
-        client.feed(HEAD + b"Content-Length: 1000\r\n\r\n" + body)
-    assert (statuses(client), served(client)) == ([200], [body])
-
-
-@pytest.mark.parametrize("chunked", [True, False])
-def test_a_larger_body_is_read_to_its_end_and_refused(connect: Connect, chunked: bool) -> None:
-    client = connect(FakeHouse(body_limit=1000))
-    if chunked:
-        client.feed(CHUNKED, *[b"c8\r\n" + b" " * 200 + b"\r\n"] * 6)
-    else:
-        client.feed(HEAD + b"Content-Length: 1200\r\n\r\n", *[b" " * 200] * 6)
-        assert statuses(client) == [413]
-    client.feed(b"0\r\n\r\n" if chunked else b"").feed(WHOLE)
-    large, fine = client.answers()
-    assert (large.status, large.error["type"], fine.status) == (413, "request_too_large", 200)
-    assert b"1000" in large.body
-
-
-def test_no_more_of_a_body_is_kept_than_the_limit(connect: Connect) -> None:
-    client = connect(FakeHouse(body_limit=1000))
-    client.feed(CHUNKED, *[b"3e8\r\n" + b" " * 1000 + b"\r\n"] * 50)
-    assert client.channel.requests[-1].content.getvalue() == b""
-
-
-@pytest.mark.parametrize("place", ["query", "header"])
-def test_a_large_body_of_a_caller_with_a_key_is_kept(connect: Connect, place: str) -> None:
-    client = connect(FakeHouse(body_limit=1_000_000), Access(api_keys=(Secret("sk-mine"),)))
-    body = b'{"model": "demo", "messages": "' + b"x" * MAX_STRANGERS_BODY_BYTES + b'"}'
-    target, line = ("?key=sk-mine", "X-None: 1") if place == "query" else ("", "X-Api-Key: sk-mine")
-    assert client.post(body, line, target=f"/v1/messages{target}").status == 200
-
-
-def test_strangers_may_not_fill_the_memory(connect: Connect) -> None:
-    client = connect(FakeHouse(body_limit=1_000_000), Access(api_keys=(Secret("sk-mine"),)))
-    client.feed(b"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: wrong\r\nContent-Length: 900000\r\n\r\n")
-    client.feed(b"x" * 800_000)
-    assert client.channel.requests[-1].content.getvalue() == b""
-    client.feed(b"x" * 100_000)
-    (answer,) = client.answers()
-    assert answer.status == 401
-
-
-def test_a_body_without_end_is_cut(connect: Connect) -> None:
-    client = connect(FakeHouse(body_limit=1000))
-    client.feed(HEAD + b"Content-Length: %d\r\n\r\n" % (10 * MAX_WASTE_BYTES))
-    piece = bytes(8 * 1024 * 1024)
-    client.feed(*[piece] * (MAX_WASTE_BYTES // len(piece)))
-    assert not client.transport.aborted
-    client.feed(piece)
-    assert client.transport.aborted
 
 
 # -- requests that two parsers could read differently
@@ -449,3 +398,278 @@ def test_a_client_that_does_not_take_its_last_bytes_is_cut(client: Client) -> No
     client.site.close()
     client.clock.advance(LAST_BYTES_SECONDS)
     assert client.transport.aborted
+
+
+# -- requests that are served before their bodies have come
+
+
+@pytest.fixture
+def uploader() -> Iterator[Uploader]:
+    client = Uploader()
+    yield client
+    client.leave()
+    assert client.clock.getDelayedCalls() == []
+
+
+@pytest.mark.parametrize("size", [1, 999, 1 << 20])
+@pytest.mark.parametrize("coded", [False, True])
+def test_a_body_goes_on_as_it_comes(uploader: Uploader, size: int, coded: bool) -> None:
+    body = LARGE[:70_000]
+    head, coding = (EARLY_CHUNKED, chunks(body)) if coded else (EARLY + b"Content-Length: 70000\r\n\r\n", body)
+    takers: list[Taker] = []
+    uploader.door.serve = lambda request: takers.append(uploader.take())
+    uploader.trickle(head + coding, size)
+    (taker,) = takers
+    assert (taker.content, taker.outcomes) == (body, [None])
+
+
+def test_what_came_in_one_read_goes_on_in_one_write(uploader: Uploader) -> None:
+    taker = uploader.feed(EARLY_CHUNKED).take()
+    uploader.feed(chunks(b"x" * 5000, size=1))
+    assert taker.taken == [b"x" * 5000]
+
+
+def test_its_answer_may_come_after_its_body(uploader: Uploader) -> None:
+    uploader.feed(EARLY_WHOLE)
+    assert uploader.take().content == LARGE
+    answer(uploader.request)
+    assert statuses(uploader) == [200]
+
+
+def test_the_go_ahead_comes_before_the_answer(uploader: Uploader) -> None:
+    uploader.door.serve = answer
+    uploader.feed(EARLY + b"Expect: 100-continue\r\nContent-Length: 70000\r\n\r\n")
+    assert uploader.transport.value().startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
+
+
+def test_a_body_that_nobody_takes_yet_is_not_read_on(uploader: Uploader) -> None:
+    uploader.feed(EARLY_CHUNKED)
+    assert uploader.reads
+    uploader.feed(chunks(b"x", end=b""))
+    assert not uploader.reads
+    uploader.take()
+    assert uploader.reads
+
+
+def test_a_full_taker_stops_the_client(uploader: Uploader) -> None:
+    taker = uploader.feed(EARLY_CHUNKED).take(full=True)
+    uploader.feed(chunks(b"x", end=b""))
+    assert not uploader.reads
+    taker.body.resumeProducing()
+    assert uploader.reads
+
+
+def test_a_client_that_does_not_read_its_answer_may_send_on(uploader: Uploader) -> None:
+    """Many a client reads nothing before it has sent all."""
+    uploader.feed(EARLY_CHUNKED).take()
+    uploader.channel.pauseProducing()
+    assert uploader.reads
+
+
+def test_a_body_may_take_any_time(uploader: Uploader) -> None:
+    uploader.feed(EARLY_CHUNKED).take()
+    for _ in range(int(UPLOAD_SECONDS)):
+        uploader.clock.advance(IDLE_SECONDS - 1)
+        uploader.feed(b"1\r\n{\r\n")
+    assert not uploader.closed
+
+
+@pytest.mark.parametrize("body", [b"", b"5\r\n{", b"1\r\n{\r\n"])
+def test_a_body_that_stops_is_told_here_too(uploader: Uploader, body: bytes) -> None:
+    taker = uploader.feed(EARLY_CHUNKED).take()
+    uploader.feed(body)
+    uploader.clock.advance(IDLE_SECONDS)
+    assert statuses(uploader) == [408]
+    assert isinstance(taker.trouble, UploadTooSlow)
+    (left,) = uploader.door.ends
+    assert isinstance(left, Failure)
+
+
+def test_whoever_serves_a_request_that_was_refused_says_nothing_more(uploader: Uploader) -> None:
+    uploader.feed(EARLY_CHUNKED)
+    uploader.clock.advance(IDLE_SECONDS)
+    uploader.request.write(b"late")
+    assert statuses(uploader) == [408]
+
+
+def test_a_client_is_not_idle_while_it_is_not_read(uploader: Uploader) -> None:
+    taker = uploader.feed(EARLY_CHUNKED).take(full=True)
+    uploader.feed(b"1\r\n{\r\n")
+    uploader.clock.pump([IDLE_SECONDS] * 5)
+    uploader.clock.advance(IDLE_SECONDS / 2)
+    taker.body.resumeProducing()
+    uploader.clock.advance(IDLE_SECONDS - 1)
+    assert not uploader.closed
+    uploader.clock.advance(1)
+    assert statuses(uploader) == [408]
+
+
+def test_a_body_that_stops_under_its_answer_cuts_that(uploader: Uploader) -> None:
+    """Closed in order, an answer without a length would look whole."""
+    uploader.feed(EARLY_CHUNKED).take()
+    uploader.request.write(b"some")
+    uploader.clock.advance(IDLE_SECONDS)
+    assert uploader.transport.aborted
+    assert uploader.transport.value().endswith(b"\r\n\r\n4\r\nsome\r\n")
+
+
+@pytest.mark.parametrize("more", [b"", chunks(b"x", end=b""), b"5\r\n{"])
+def test_a_client_may_leave_in_the_middle(uploader: Uploader, more: bytes) -> None:
+    taker = uploader.feed(EARLY_CHUNKED).take()
+    uploader.feed(more).leave()
+    assert isinstance(taker.trouble, ConnectionDone)
+    (left,) = uploader.door.ends
+    assert isinstance(left, Failure)
+
+
+def test_a_client_may_leave_before_anybody_takes_its_body(uploader: Uploader) -> None:
+    body = uploader.feed(EARLY_CHUNKED + chunks(b"x", end=b"")).body
+    uploader.leave()
+    assert isinstance(Taker(body).trouble, ConnectionDone)
+
+
+def test_a_client_is_seen_to_leave_once_all_has_come(uploader: Uploader) -> None:
+    taker = uploader.feed(EARLY + b"Content-Length: 70000\r\n\r\n").take(full=True)
+    uploader.feed(LARGE[:60_000])
+    assert not uploader.reads
+    uploader.feed(LARGE[60_000:70_000])
+    assert uploader.reads
+    taker.body.resumeProducing()
+    assert (taker.content, taker.outcomes) == (LARGE[:70_000], [None])
+
+
+@pytest.mark.parametrize("bad", [b"zz\r\n", b"1\r\nx0", b"0\r\n" + b"A: b\r\n" * 20_000])
+def test_malformed_chunks_are_told_if_nothing_was(uploader: Uploader, bad: bytes) -> None:
+    taker = uploader.feed(EARLY_CHUNKED).take()
+    uploader.feed(chunks(b"fine", end=b""), bad, EARLY_WHOLE)
+    (told,) = uploader.answers()
+    assert (told.status, uploader.closed, len(uploader.door.requests)) == (400, True, 1)
+    assert isinstance(taker.trouble, BadRequest)
+
+
+def test_malformed_chunks_under_an_answer_cut_it(uploader: Uploader) -> None:
+    uploader.feed(EARLY_CHUNKED).take()
+    uploader.request.write(b"some")
+    uploader.feed(b"zz\r\n")
+    assert uploader.transport.aborted
+    assert uploader.transport.value().endswith(b"\r\n\r\n4\r\nsome\r\n")
+
+
+def test_malformed_chunks_after_an_answer_close(uploader: Uploader) -> None:
+    uploader.door.serve = answer
+    uploader.feed(EARLY_CHUNKED, b"zz\r\n", NEXT)
+    assert (statuses(uploader), uploader.closed) == ([200], True)
+
+
+# -- answers that come before the body
+
+
+@pytest.mark.parametrize("size", [1000, 1 << 20])
+def test_the_rest_of_the_body_of_an_answered_request_is_dropped(uploader: Uploader, size: int) -> None:
+    uploader.door.serve = answer
+    uploader.trickle(EARLY_WHOLE + EARLY_CHUNKED + chunks(LARGE) + NEXT, size)
+    assert (statuses(uploader), uploader.closed) == ([200, 200, 200], False)
+    assert uploader.door.ends == [None, None, None]
+
+
+def test_nothing_is_served_behind_a_body_that_has_not_ended(uploader: Uploader) -> None:
+    uploader.door.serve = answer
+    uploader.feed(EARLY + b"Content-Length: 70000\r\n\r\n", NEXT)
+    assert len(uploader.door.requests) == 1
+
+
+def test_who_takes_a_body_hears_that_its_request_was_answered(uploader: Uploader) -> None:
+    taker = uploader.feed(EARLY_CHUNKED).take(full=True)
+    uploader.feed(chunks(b"x", end=b""))
+    answer(uploader.request)
+    assert isinstance(taker.trouble, Unwanted)
+    assert uploader.reads
+
+
+def test_a_body_may_be_asked_for_too_late(uploader: Uploader) -> None:
+    body = uploader.feed(EARLY_CHUNKED).body
+    answer(uploader.request)
+    assert isinstance(Taker(body).trouble, Unwanted)
+
+
+def test_the_rest_has_its_time(uploader: Uploader) -> None:
+    uploader.feed(EARLY_CHUNKED)
+    answer(uploader.request)
+    for _ in range(9):
+        assert not uploader.closed
+        uploader.clock.advance(REST_SECONDS / 9)
+        uploader.feed(b"1\r\n{\r\n")
+    assert (statuses(uploader), uploader.closed) == ([200], True)
+
+
+def test_a_rest_that_stops_closes_without_a_word(uploader: Uploader) -> None:
+    uploader.feed(EARLY_CHUNKED)
+    answer(uploader.request)
+    uploader.clock.advance(IDLE_SECONDS)
+    assert (statuses(uploader), uploader.closed) == ([200], True)
+
+
+def test_a_rest_without_end_is_cut(uploader: Uploader) -> None:
+    uploader.feed(EARLY + b"Content-Length: %d\r\n\r\n" % (2 * MAX_WASTE_BYTES))
+    answer(uploader.request)
+    piece = bytes(8 * 1024 * 1024)
+    uploader.feed(*[piece] * (MAX_WASTE_BYTES // len(piece)))
+    assert not uploader.transport.aborted
+    uploader.feed(piece)
+    assert uploader.transport.aborted
+
+
+def test_a_client_may_leave_in_the_rest(uploader: Uploader) -> None:
+    uploader.feed(EARLY_CHUNKED)
+    answer(uploader.request)
+    uploader.feed(chunks(b"x", end=b"")).leave()
+    assert uploader.door.ends == [None]
+
+
+@pytest.mark.parametrize("head", [EARLY_CHUNKED.replace(b"/1.1", b"/1.0"), EARLY + b"Connection: close\r\n"])
+def test_a_connection_that_is_not_kept_is_closed_after_the_rest(uploader: Uploader, head: bytes) -> None:
+    """Closed before, the client might not get to read the answer."""
+    coded = b"chunked" in head
+    uploader.feed(head if coded else head + b"Content-Length: 70000\r\n\r\n")
+    answer(uploader.request)
+    assert not uploader.closed
+    uploader.feed(chunks(LARGE) if coded else LARGE[:70_000]).feed(NEXT)
+    assert (statuses(uploader), uploader.closed) == ([200], True)
+
+
+def test_the_next_request_has_its_idle_time(uploader: Uploader) -> None:
+    uploader.feed(EARLY_CHUNKED)
+    answer(uploader.request)
+    uploader.feed(b"0\r\n\r\n")
+    uploader.clock.advance(IDLE_SECONDS - 1)
+    assert not uploader.closed
+    assert uploader.deadlines == [1]
+
+
+def test_requests_behind_are_answered_in_order(uploader: Uploader) -> None:
+    uploader.feed(EARLY_WHOLE + NEXT + EARLY_WHOLE)
+    for number in range(3):
+        assert len(uploader.door.requests) == number + 1
+        answer(uploader.request, b"%d" % number)
+    assert [told.body for told in uploader.answers()] == [b"0", b"1", b"2"]
+
+
+def take(request: Request) -> None:
+    assert isinstance(request, LimitedRequest)
+    if request.arriving is not None:
+        Taker(request.arriving)
+
+
+@settings(max_examples=50)
+@given(
+    st.lists(st.sampled_from([EARLY, EARLY_CHUNKED, EARLY_WHOLE, chunks(b"x" * 99), NEXT, b"\r\n", b"0", b":"])),
+    st.integers(1000, 100_000),
+    st.sampled_from([lambda _: None, answer, take, lambda request: request.write(b"x")]),
+)
+def test_any_bytes_of_those_are_borne(raw: list[bytes], size: int, serve: Callable[[Request], object]) -> None:
+    client = Uploader()
+    client.door.serve = serve
+    client.trickle(b"".join(raw), size)
+    client.clock.advance(IDLE_SECONDS)
+    client.leave()
+    assert client.clock.getDelayedCalls() == []

@@ -17,9 +17,9 @@ from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
 from zope.interface import implementer
 
+from cliproxy.modules import TakesConnection
 from cliproxy.streaming.pump import MAX_STALL_SECONDS
 from cliproxy.streaming.silence import Silence
-from cliproxy.web.channel import Upgraded
 
 PING_SECONDS: Final = 30.0
 """After so much silence a ping is sent: proxies between forget a connection after a minute."""
@@ -41,7 +41,7 @@ class Carrier(Protocol):
     def transport(self) -> ITransport | None:
         """The socket itself."""
 
-    def upgrade(self, protocol: Upgraded) -> None:
+    def upgrade(self, protocol: TakesConnection) -> None:
         """Hand on what comes, from now on."""
 
     def write(self, data: bytes) -> None:

@@ -1,0 +1,64 @@
+"""Which modules have routes in the daemon: Amp's door, and those that the configuration names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import ClassVar, cast
+
+import attrs
+from twisted.logger import Logger
+from twisted.python.reflect import namedAny
+
+from cliproxy.amp.module import AmpModule
+from cliproxy.config.schema import Config
+from cliproxy.modules import Registers, RouteModule
+
+
+@attrs.frozen
+class _Mounted:
+    """A module, and what tells it its part of a configuration."""
+
+    module: Registers
+    reconfigure: Callable[[Config], None]
+
+
+class Modules:
+    """All of them. One that fails is logged, and the daemon goes on without it."""
+
+    _log: ClassVar[Logger] = Logger()
+
+    def __init__(self, config: Config) -> None:
+        amp = AmpModule()
+        self._mounted = [_Mounted(amp, lambda new: amp.reconfigure(new.amp))]
+        for path in dict.fromkeys(named.path for named in config.route_modules):
+            try:
+                self._mounted.append(_named(path))
+            except Exception:
+                self._log.failure("the route module {path} cannot be made", path=path)
+
+    @property
+    def all(self) -> Sequence[Registers]:
+        """In the order in which their routes are looked at."""
+        return [mounted.module for mounted in self._mounted]
+
+    def reconfigure(self, config: Config, registered: Collection[Registers]) -> None:
+        """Tell those that have routes what the configuration says now."""
+        for mounted in self._mounted:
+            if mounted.module not in registered:
+                continue
+            try:
+                mounted.reconfigure(config)
+            except Exception:
+                self._log.failure("{module} does not take its settings", module=mounted.module.name)
+
+
+def _named(path: str) -> _Mounted:
+    """The module that a class or function of the owner's makes. Raises whatever that raises."""
+    module = cast("RouteModule[Mapping[str, object]]", namedAny(path)())
+
+    def reconfigure(config: Config) -> None:
+        for named in config.route_modules:
+            if named.path == path:
+                module.reconfigure(named.settings)
+
+    return _Mounted(module, reconfigure)
