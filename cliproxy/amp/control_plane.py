@@ -156,9 +156,7 @@ def _relayed(request: Request, context: Context, outlet: Outlet, reply: Reply) -
         if told_length is not None:
             lines.append((b"content-length", b"%d" % told_length))
         outlet.head(status, lines)
-        if not outlet.closed:
-            # Else the head would leave with the first bytes, and those of an event stream may be long in coming.
-            request.write(b"")
+        outlet.flush()  # else the head would leave with the first bytes, and an event stream's may be long in coming
 
     suspect = MaybeGzip() if may_be_gzip(request.method, status, headers) else None
     relay = Relay(outlet, context.clock, begin, length, suspect)

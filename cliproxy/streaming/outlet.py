@@ -37,7 +37,7 @@ class Outlet(Protocol):
         """Tell the client something, now or soon."""
 
     def flush(self) -> None:
-        """Tell now what has gathered."""
+        """Tell now what has gathered, be it the head alone."""
 
     def finish(self) -> None:
         """End the reply."""

@@ -87,9 +87,13 @@ class Sink:
             self._flusher.add(self)
 
     def flush(self) -> None:
-        """Write what has gathered, unless the client's socket is full."""
-        if self._gathered and self.full_since is None and not self.closed:
+        """Write what has gathered, unless the client's socket is full; or the head, if nothing has come yet."""
+        if self.closed or self.full_since is not None:
+            return
+        if self._gathered:
             self._send(self._clock.seconds())
+        elif self.head_sent and self.last_write == -math.inf:
+            self._request.write(b"")
 
     def finish(self) -> None:
         """End the reply; what has gathered goes first, whether the socket is full or not: it is bounded."""

@@ -109,6 +109,18 @@ def test_an_empty_piece_is_nothing(end: ClientEnd) -> None:
     assert end.caller.raw == b""
 
 
+def test_a_flush_tells_a_head_that_has_nothing_behind_it_yet(end: ClientEnd) -> None:
+    end.sink.flush()
+    assert end.caller.raw.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert end.caller.body == b""
+
+
+def test_a_flush_without_a_head_tells_nothing() -> None:
+    end = ClientEnd()
+    end.sink.flush()
+    assert end.caller.raw == b""
+
+
 def test_a_flush_does_not_wait(end: ClientEnd) -> None:
     end.sink.write(b"1")
     end.sink.write(b"2")

@@ -109,6 +109,8 @@ def control_plane() -> Iterator[ControlPlane]:
 
 class _Conversation(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    """What waits for an acknowledgement is lost when the connection is cut."""
     server: ControlPlane
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
