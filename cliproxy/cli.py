@@ -1,4 +1,5 @@
-"""The human's verbs: `cliproxy run`, `init`, `check`, `login`, `logins`, `status`, `explain`, `demo`, `version`."""
+"""The human's verbs: `cliproxy run`, `init`, `check`, `login`, `logins`, `status`, `explain`, `connect`, `demo`,
+`version`."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import sys
 import click
 
 from cliproxy import __version__
+from cliproxy.cli_connect import connect
 from cliproxy.cli_logins import login, logins
 from cliproxy.cli_pool import explain, status
 from cliproxy.config.auth_dir import remarks
@@ -100,5 +102,5 @@ def version() -> None:
     click.echo(__version__)
 
 
-for _verb in (login, logins, status, explain):
+for _verb in (login, logins, status, explain, connect):
     main.add_command(_verb)

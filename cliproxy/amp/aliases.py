@@ -190,8 +190,8 @@ class Aliases:
         }
         if choice.way is Way.AMP_CREDITS:
             self._log.warn(
-                "{request_id}: nobody here serves {requested_model}: passed on to Amp, which costs Amp credits; to have "
-                "it served here, add to ampcode.model-mappings: {{from: {requested_model}, to: …}}",
+                "{request_id}: nobody here serves {requested_model}: passed on to Amp, which costs Amp credits; to "
+                "have it served here, add to ampcode.model-mappings: {{from: {requested_model}, to: …}}",
                 **fields,
             )
         else:

@@ -32,7 +32,7 @@ def commands(name: str) -> list[str]:
 
 
 CURLS: Final = [*commands("README.md"), *commands("docs/translation.md")]
-PROGRAMS: Final = blocks("docs/clients.md", "python")
+PROGRAMS: Final = blocks("docs/clients/sdk.md", "python")
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +69,6 @@ def test_a_program_with_an_sdk_runs(program: str, url: str, tmp_path: Path) -> N
 
 
 def test_codexs_file_can_be_read() -> None:
-    (text,) = blocks("docs/clients.md", "toml")
+    (text,) = blocks("docs/clients/codex.md", "toml")
     file = tomllib.loads(text)
     assert file["model_providers"][file["model_provider"]]["base_url"] == f"{ADDRESS}/v1"

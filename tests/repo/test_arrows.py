@@ -78,6 +78,11 @@ FORBIDDEN: Final[Mapping[str, Arrow]] = {
     "amp's door asks the daemon for everything": Arrow(
         ["cliproxy.amp"], [f"cliproxy.{name}" for name in ("logins", "store", "routing", "translate", *SERVING[1:])]
     ),
+    "a client's settings are known without a daemon": Arrow(
+        ["cliproxy.connect"],
+        ["twisted", "treq", "klein", "cliproxy"],
+        open_targets=["cliproxy.connect", "cliproxy.secret", "cliproxy.config.loader", "cliproxy.__version__"],
+    ),
     "modules are the house's": Arrow(
         ["cliproxy"],
         ["cliproxy.mounted"],
