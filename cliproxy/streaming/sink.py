@@ -88,12 +88,9 @@ class Sink:
 
     def flush(self) -> None:
         """Write what has gathered, unless the client's socket is full; or the head, if nothing has come yet."""
-        if self.closed or self.full_since is not None:
-            return
-        if self._gathered:
-            self._send(self._clock.seconds())
-        elif self.head_sent and self.last_write == -math.inf:
+        if self.head_sent and self.last_write == -math.inf and self.full_since is None and not self.closed:
             self._request.write(b"")
+        self._write_gathered()
 
     def finish(self) -> None:
         """End the reply; what has gathered goes first, whether the socket is full or not: it is bounded."""
@@ -127,12 +124,16 @@ class Sink:
     def resumeProducing(self) -> None:
         """It has room again."""
         self.full_since = None
-        self.flush()
+        self._write_gathered()
         if self.full_since is None and self._source is not None:
             self._source.resumeProducing()
 
     def stopProducing(self) -> None:
         """The client is gone; `notifyFinish` tells the same, and is what counts."""
+
+    def _write_gathered(self) -> None:
+        if self._gathered and self.full_since is None and not self.closed:
+            self._send(self._clock.seconds())
 
     def _send(self, now: float) -> None:
         gathered = self._gathered[0] if len(self._gathered) == 1 else b"".join(self._gathered)
