@@ -41,17 +41,17 @@ def edit(body: bytes, changes: Sequence[Change]) -> bytes:
     Raises `BadRequest` for a body that is no JSON, is nested too deeply, or cannot be proved to be edited right.
     """
     try:
-        expected: object = _tree(body, changes)
+        expected: object = _tree(body, ())
         edited = body
         for change in changes:
-            expected = applied(expected, change)
+            expected = applied(_opened_along(expected, change.path), change)
             edited = _edited(edited, change)
         if edited is body:
             return body
-        proof = _tree(edited, changes)
+        is_proved = _are_the_same(_tree(edited, changes), expected)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, _Unreadable) as error:
         raise BadRequest(f"The request body cannot be edited: {error}.") from None
-    if dumps(proof) != dumps(expected):
+    if not is_proved:
         raise BadRequest("The request body is spelled so that it cannot be edited in place.")
     return edited
 
@@ -89,6 +89,32 @@ def _opened(raw: msgspec.Raw, paths: Iterable[Path]) -> object:
                 elements[position] = _opened(element, [path[1:] for path in paths if path[0] == position])
         return elements
     return _VALUE.decode(raw)
+
+
+def _opened_along(node: object, path: Path) -> object:
+    """The same value, with what a path leads through opened."""
+    if isinstance(node, msgspec.Raw):
+        return _opened(node, [path])
+    if not path:
+        return node
+    if isinstance(node, dict) and str(path[0]) in node:
+        key = str(path[0])
+        return {**node, key: _opened_along(node[key], path[1:])}
+    if isinstance(node, list) and isinstance(path[0], int) and 0 <= path[0] < len(node):
+        at = path[0]
+        return [*node[:at], _opened_along(node[at], path[1:]), *node[at + 1 :]]
+    return node
+
+
+def _are_the_same(one: object, other: object) -> bool:
+    """Whether two values are equal, byte for byte where neither was opened."""
+    if isinstance(one, msgspec.Raw) and isinstance(other, msgspec.Raw):
+        return one == other
+    if isinstance(one, dict) and isinstance(other, dict):
+        return list(one) == list(other) and all(_are_the_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_are_the_same, one, other))
+    return dumps(loads(dumps(one))) == dumps(loads(dumps(other)))
 
 
 # -- the edit

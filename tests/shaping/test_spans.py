@@ -124,6 +124,13 @@ def test_an_edited_document_is_the_changed_one(
     assert loads(edit(spelled(value, indent, ascii_only), asked)) == loads(dumps(expected))
 
 
+def test_a_change_behind_a_removal_meets_the_element_that_moved_up() -> None:
+    """Not the one that stood there before: the body was taken for one that cannot be edited."""
+    changes: list[Change] = [Remove((0,)), Set((1, "a"), 1)]
+    assert edit(b"[0, 1, []]", changes) == b"[1, []]"
+    assert edit(b'[0, 1, {"b": 2.0}]', changes) == b'[1, {"b": 2.0,"a":1}]'
+
+
 def steps_of(value: object, path: Path = ()) -> list[Path]:
     """Every path that leads somewhere in the value."""
     if isinstance(value, dict):
