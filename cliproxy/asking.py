@@ -21,6 +21,7 @@ from cliproxy.streaming.collect import collect
 from cliproxy.streaming.heart import Heart
 from cliproxy.streaming.outlet import Outlet
 from cliproxy.streaming.pump import Pump
+from cliproxy.translate.readers import ReplyHead
 from cliproxy.translate.translation import Translation
 from cliproxy.upstream.limits import read_limits
 from cliproxy.upstream.providers import PROVIDERS
@@ -56,6 +57,8 @@ class Proven:
 
     attempt: Attempt
     answer: Answer
+    head: ReplyHead
+    """The answer's."""
     pump: Pump
 
 
@@ -142,10 +145,11 @@ class Asking:
         attempt, answer, error = await self._answered(attempt)
         if error is not None:
             return self._refused(attempt, answer, error)
-        if self._sink.head_sent and not attempt.becomes_stream(answer):
+        head = reply_head(answer)
+        if self._sink.head_sent and not attempt.becomes_stream(head):
             await self._body(attempt, answer)
             raise Broken("The upstream answered with something other than the stream that was asked for.")
-        pump = self._pump(attempt, answer)
+        pump = self._pump(attempt, answer, head)
         proven = False
         try:
             await pump.proven
@@ -154,7 +158,7 @@ class Asking:
             if not proven:
                 pump.abandon()
         self._served(attempt)
-        return Proven(attempt, answer, pump)
+        return Proven(attempt, answer, head, pump)
 
     async def _answered(self, attempt: Attempt) -> tuple[Attempt, Answer, bytes | None]:
         """The answer's head, and of an error all of it; where a login's token was refused, that to a fresh one."""
@@ -229,12 +233,12 @@ class Asking:
         self._served(attempt)
         return Gathered(attempt, tuple(replies))
 
-    def _pump(self, attempt: Attempt, answer: Answer) -> Pump:
+    def _pump(self, attempt: Attempt, answer: Answer, head: ReplyHead) -> Pump:
         """Have the body pumped, to the point where it proves good."""
-        reply = attempt.translation.reader(attempt.upstream, attempt.prepared, reply_head(answer))
+        reply = attempt.translation.reader(attempt.upstream, attempt.prepared, head)
         pump = Pump(reply, self._clock, self._provision.timeouts.idle_seconds, self._ask.request_id)
         answer.deliver(pump)
-        if self._ask.stream and attempt.becomes_stream(answer):
+        if self._ask.stream and attempt.becomes_stream(head):
             pump.watch(None)
         else:
             self._heart.stop()

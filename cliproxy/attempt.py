@@ -63,17 +63,9 @@ class Attempt:
         """The upstream speaks another format than the client."""
         return self.prepared.request is not None
 
-    def becomes_stream(self, answer: Answer) -> bool:
+    def becomes_stream(self, head: ReplyHead) -> bool:
         """Whether a client that wants a stream gets one of this answer; of a whole body, translated, one is made."""
-        head = reply_head(answer)
         return head.is_stream or (self.translated and head.status < 300)
-
-    def must_be_told(self, answer: Answer, *, in_stream: bool) -> bool:
-        """Whether an answer is not passed on, but told: an error in other words, or what has no place in a stream.
-
-        `in_stream`: the client was promised one already.
-        """
-        return (self.translated and answer.status >= 300) or (in_stream and not self.becomes_stream(answer))
 
     def outgoing(self, user_agent: bytes) -> Outgoing:
         """What is sent. Another vendor is sent nothing but our own headers: the client's mean nothing to it."""
@@ -99,18 +91,19 @@ class Attempt:
             return b"&".join(filter(None, (self.ask.query, b"alt=json")))
         return self.ask.query
 
-    def head_of_reply(self, answer: Answer, *, plain: bool, whole: bool) -> Lines:
+    def head_of_reply(self, answer: Answer, head: ReplyHead, *, plain: bool, whole: bool) -> Lines:
         """What the client is shown of an answer that is passed on, or told in its own format.
 
+        `head`: the answer's, see `reply_head`.
         `plain`: its body is handed on without a gzip coding. `whole`: and byte for byte, so that its length holds.
         """
         if self.translated:
             return self.head_of_telling(translated_returned_headers(answer.headers), answer.status)
         prepared, headers = self.prepared, returned_headers(answer.headers, plain=plain)
-        if prepared.collected and reply_head(answer).is_stream:
+        if prepared.collected and head.is_stream:
             headers = [line for line in headers if line[0] != b"content-type"]
             headers.append((b"content-type", b"application/json"))
-        elif reply_head(answer).is_stream:
+        elif head.is_stream:
             headers.append((b"x-accel-buffering", b"no"))
         elif answer.length is not None and whole and prepared.renames is None and not prepared.reworked:
             headers.append((b"content-length", b"%d" % answer.length))

@@ -8,6 +8,7 @@ import sys
 import click
 
 from cliproxy import __version__
+from cliproxy.cli_config import DEFAULT_CONFIG
 from cliproxy.cli_connect import connect
 from cliproxy.cli_logins import login, logins
 from cliproxy.cli_pool import explain, status
@@ -15,8 +16,6 @@ from cliproxy.config.auth_dir import remarks
 from cliproxy.config.loader import ConfigInvalid, ConfigUnreadable, load
 from cliproxy.config.template import fresh, new_client_key, write_new
 from cliproxy.demo.settings import FAULTS, DemoSettings
-
-DEFAULT_CONFIG = "config.yaml"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from cliproxy.cli_config import config_option, load_config
 from cliproxy.config.addresses import base_url
-from cliproxy.config.loader import ConfigInvalid, ConfigUnreadable, Loaded, load, parse
 from cliproxy.config.readers import Unfit
 from cliproxy.secret import Secret
 
 if TYPE_CHECKING:
+    from cliproxy.config.loader import Loaded
     from cliproxy.config.schema import Access, Listening
     from cliproxy.connect.settings import Client, Daemon, Home, Setup
 
-DEFAULT_CONFIG: Final = "config.yaml"
 NAMES: Final = (
     "claude",
     "codex",
@@ -43,13 +43,7 @@ _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 
 @click.command()
 @click.argument("client", type=click.Choice(NAMES), required=False)
-@click.option(
-    "--config",
-    "-c",
-    "path",
-    type=click.Path(),
-    help=f"The daemon's configuration file; by default {DEFAULT_CONFIG}, if there is one here.",
-)
+@config_option
 @click.option("--url", help="The daemon's address, if it is not the configured one.")
 @click.option("--key", help="A client key; by default CLIPROXY_KEY if it fits, else the first configured.")
 @click.option("--model", help="The model that the client is set to; by default one that the daemon serves.")
@@ -74,7 +68,7 @@ def connect(
         return
     chosen = CLIENTS[client]
     home = Home(Path.home(), os.environ)
-    daemon, heard = _daemon(chosen, _load(path), url, key, model)
+    daemon, heard = _daemon(chosen, load_config(path), url, key, model)
     shown = chosen.setup(_with_key(daemon, HIDDEN_KEY) if hide_key else daemon, home)
     if write:
         click.echo("\n\n".join(_write(chosen, chosen.setup(daemon, home), shown, home)))
@@ -149,20 +143,6 @@ def _key(key: str | None, access: Access, *, elsewhere: bool) -> Secret:
     if not key.isascii() or not key.isprintable() or " " in key or not key:
         raise click.UsageError("The key is none: it is empty, or holds a blank or a letter beyond ASCII.")
     return Secret(key)
-
-
-def _load(path: str | None) -> Loaded:
-    try:
-        if path is None and not Path(DEFAULT_CONFIG).exists():
-            return parse("")
-        return load(path or DEFAULT_CONFIG)
-    except ConfigUnreadable as error:
-        raise click.ClickException(str(error)) from None
-    except ConfigInvalid as error:
-        place = path or DEFAULT_CONFIG
-        raise click.ClickException(
-            f"{error.problems[0].at(place)} (`cliproxy check {place}` shows all that is wrong)"
-        ) from None
 
 
 def _remarks(client: Client, daemon: Daemon, home: Home, *, heard: bool) -> list[str]:

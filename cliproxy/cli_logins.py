@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 import attrs
 import click
 
-from cliproxy.config.loader import ConfigInvalid, ConfigUnreadable, load, parse
+from cliproxy.cli_config import config_option, load_config
 
 if TYPE_CHECKING:
     from twisted.internet.base import ReactorBase
@@ -26,17 +26,14 @@ if TYPE_CHECKING:
     from cliproxy.logins.login import Login
     from cliproxy.logins.providers import LoginType
 
-DEFAULT_CONFIG = "config.yaml"
 PROVIDERS = ("claude", "codex", "gemini", "kimi", "vertex", "xai")
 """As in `LOGIN_TYPES`, which is not imported for it."""
-
-_CONFIG = click.option("--config", "-c", "path", type=click.Path(), help="The configuration file.")
 
 
 @click.command()
 @click.argument("provider", type=click.Choice(PROVIDERS))
 @click.argument("file", type=click.Path(), required=False)
-@_CONFIG
+@config_option
 @click.option("--device", is_flag=True, help="Type a code on another device, instead of coming back from a browser.")
 @click.option("--no-browser", is_flag=True, help="Accepted and without effect: no browser is ever opened.")
 @click.option(
@@ -73,7 +70,7 @@ def login(
 
 
 @click.group(invoke_without_command=True)
-@_CONFIG
+@config_option
 @click.pass_context
 def logins(context: click.Context, path: str | None) -> None:
     """The accounts that are logged in to; without a verb, their list."""
@@ -219,17 +216,7 @@ class Settings:
 
 
 def _settings(path: str | None) -> Settings:
-    """From the configuration: the one named, else the one that lies here, else what holds without any."""
-    if path is None and not Path(DEFAULT_CONFIG).exists():
-        config = parse("").config
-    else:
-        path = path or DEFAULT_CONFIG
-        try:
-            config = load(path).config
-        except ConfigUnreadable as error:
-            raise click.ClickException(str(error)) from None
-        except ConfigInvalid as error:
-            raise click.ClickException(f"{error.problems[0].at(path)} (`cliproxy check {path}` shows all)") from None
+    config = load_config(path).config
     return Settings(Path(config.auth_dir).expanduser(), config.proxy_url, config.logins.overrides)
 
 

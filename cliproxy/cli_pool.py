@@ -4,36 +4,27 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
 import click
 
-from cliproxy.config.loader import ConfigInvalid, ConfigUnreadable, Loaded, load, parse
+from cliproxy.cli_config import config_option, load_config
 from cliproxy.management.inquiry import NoAnswer, Told, ask
 from cliproxy.management.pages import explanation_page, status_page
 from cliproxy.management.shapes import Unreadable, read_explanation, read_status
 from cliproxy.management.wording import plain
 from cliproxy.store.place import socket_path
 
-DEFAULT_CONFIG: Final = "config.yaml"
 LEAST_WIDTH: Final = 80
 MOST_WIDTH: Final = 120
 """Longer lines are hard to follow."""
 
-_config = click.option(
-    "--config",
-    "-c",
-    "path",
-    type=click.Path(),
-    help=f"The daemon's configuration file; by default {DEFAULT_CONFIG}, if there is one here.",
-)
 _json = click.option("--json", "as_json", is_flag=True, help="What the daemon said, for programs.")
 
 
 @click.command()
-@_config
+@config_option
 @_json
 @click.option("--all", "everything", is_flag=True, help="Every credential of a large pool.")
 def status(path: str | None, as_json: bool, everything: bool) -> None:
@@ -48,7 +39,7 @@ def status(path: str | None, as_json: bool, everything: bool) -> None:
 
 @click.command()
 @click.argument("request_id")
-@_config
+@config_option
 @_json
 def explain(request_id: str, path: str | None, as_json: bool) -> None:
     """Show why a request went where it did: each candidate, and why it was taken or not."""
@@ -65,7 +56,7 @@ def explain(request_id: str, path: str | None, as_json: bool) -> None:
 
 
 def _ask(path: str | None, what: str) -> Told:
-    config = _load(path).config
+    config = load_config(path).config
     try:
         told = ask(socket_path(config), what)
     except NoAnswer as error:
@@ -75,20 +66,6 @@ def _ask(path: str | None, what: str) -> Told:
     if told.status not in (200, 404):
         raise click.ClickException(f"The daemon answered with status {told.status}; its log may have the reason.")
     return told
-
-
-def _load(path: str | None) -> Loaded:
-    try:
-        if path is None and not Path(DEFAULT_CONFIG).exists():
-            return parse("")
-        return load(path or DEFAULT_CONFIG)
-    except ConfigUnreadable as error:
-        raise click.ClickException(str(error)) from None
-    except ConfigInvalid as error:
-        place = path or DEFAULT_CONFIG
-        raise click.ClickException(
-            f"{error.problems[0].at(place)} (`cliproxy check {place}` shows all that is wrong)"
-        ) from None
 
 
 def _reprinted(told: Told) -> str:

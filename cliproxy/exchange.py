@@ -280,14 +280,14 @@ class Exchange:
             await self._flow(outcome)
 
     async def _flow(self, proven: Proven) -> None:
-        attempt, answer, pump = proven.attempt, proven.answer, proven.pump
+        attempt, answer, head, pump = proven.attempt, proven.answer, proven.head, proven.pump
         self._pump = pump
         broken: UpstreamTrouble | None = None
         try:
-            self._beat_or_not(attempt.becomes_stream(answer))
+            self._beat_or_not(attempt.becomes_stream(head))
             if not self._sink.head_sent:
                 whole = not pump.inflated
-                self._sink.head(answer.status, attempt.head_of_reply(answer, plain=pump.plain, whole=whole))
+                self._sink.head(answer.status, attempt.head_of_reply(answer, head, plain=pump.plain, whole=whole))
             pump.flow(self._sink)
             broken = await pump.done
         finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -24,6 +24,9 @@ from cliproxy.streaming.outlet import Outlet
 from cliproxy.streaming.sink import Sink
 from cliproxy.telling import shutting_down
 from cliproxy.waiting import Waiting
+
+STUBBORN_SECONDS: Final = 10.0
+"""Behind the grace, for what was cut short to end. A module's route may be deaf to its being cancelled."""
 
 
 class _Other:
@@ -56,6 +59,8 @@ class Exchanges:
         self._shared = Shared(pool, self.waiting, clock, wall, chance)
         self._running: dict[Exchange | _Other, Deferred[None]] = {}
         self._drained: Deferred[None] | None = None
+        self._late: IDelayedCall | None = None
+        """When those that are still under way are cut short, or left."""
 
     @property
     def running(self) -> int:
@@ -116,24 +121,29 @@ class Exchanges:
         self._log.info(
             "stopping: {count} exchanges have {seconds:g} s to end", count=self.running, seconds=grace_seconds
         )
-        late = self._clock.callLater(grace_seconds, self._cut_short)
-        return drained.addBoth(_without, late)
+        self._late = self._clock.callLater(grace_seconds, self._cut_short)
+        return drained.addBoth(self._in_time)
 
     def _cut_short(self) -> None:
         self.waiting.close()  # else the end of one would let in the next
         for exchange, served in tuple(self._running.items()):
             if not exchange.cut_short():
                 served.cancel()
+        if self._running:
+            self._late = self._clock.callLater(STUBBORN_SECONDS, self._wait_no_more)
+
+    def _wait_no_more(self) -> None:
+        self._log.warn("{count} exchanges do not end, and are left", count=self.running)
+        if self._drained is not None and not self._drained.called:
+            self._drained.callback(None)
+
+    def _in_time(self, outcome: Failure | None) -> Failure | None:
+        if self._late is not None and self._late.active():
+            self._late.cancel()
+        return outcome
 
     def _ended(self, outcome: Failure | None, exchange: Exchange | _Other) -> Failure | None:
         del self._running[exchange]
         if self._drained is not None and not self._running and not self._drained.called:
             self._drained.callback(None)
         return outcome
-
-
-def _without(outcome: Failure | None, call: IDelayedCall) -> Failure | None:
-    """Pass the outcome on, with the call cancelled if it is still to come."""
-    if call.active():
-        call.cancel()
-    return outcome

@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from typing import ClassVar, cast
 
 import attrs
-from hyperlink import EncodedURL
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -49,7 +48,7 @@ from cliproxy.upstream.agent import PooledAgent
 from cliproxy.upstream.endpoints import connector
 from cliproxy.upstream.headers import HeaderLines
 from cliproxy.upstream.transport import Answer, Outgoing, Transport
-from cliproxy.upstream.urls import url_at
+from cliproxy.upstream.urls import base_of, url_at
 from cliproxy.web.gate import Gate
 from cliproxy.web.site import Doors
 
@@ -210,10 +209,9 @@ class House:
 
     def pass_on(self, errand: Errand) -> Deferred[Reply]:
         """Send a request as it is, by the way that the configuration names for all."""
-        base_url = EncodedURL.from_text(errand.base_url)
         outgoing = Outgoing(
             method=errand.method.decode("latin-1"),
-            url=url_at(base_url, errand.target),
+            url=url_at(base_of(errand.base_url), errand.target),
             headers=HeaderLines(errand.headers),
             body=errand.body,
             way=self.config.proxy_url or "direct",

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
-from typing import Literal, Protocol, TypeVar
+from typing import Final, Literal, Protocol, TypeVar
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -39,10 +39,12 @@ Dress = Callable[[Outlet], Outlet]
 """Puts something between a reply and the client."""
 ListShape = Literal["anthropic", "gemini", "openai"]
 """How one vendor writes its list of models."""
+FAILURES: Final = (Exception, SystemExit)
+"""What of a module may not end the daemon: a script that is imported as one may well exit."""
 
 
 class Pages(Enum):
-    """What a page in a browser may do at a path. Pages of the daemon's own origin may everything."""
+    """What a page in a browser may do at a path. Those of the daemon's own origin may do everything."""
 
     AS_CONFIGURED = auto()
     """Pages of `allowed-origins` may read the answers."""
@@ -105,8 +107,7 @@ class Reply(Protocol):
     def deliver(self, receiver: IProtocol) -> None:
         """Hand the body to `receiver`, as `IResponse.deliverBody` does.
 
-        After a 101 it is handed what comes of the connection, and its transport takes what is to be sent (`write`,
-        `registerProducer`); `loseConnection` on it ends both.
+        After a 101 it is handed what comes of the connection, and its transport is a `Connection`.
         """
 
 
@@ -127,19 +128,19 @@ class TakesConnection(Protocol):
 
 
 class Connection(Protocol):
-    """A client's connection that was taken over."""
+    """A connection that is no HTTP any more: a client's that was taken over, or, after a 101, the upstream's."""
 
     def write(self, data: bytes) -> None:
         """Send."""
 
     def registerProducer(self, producer: object, streaming: bool) -> None:
-        """Have `producer` paused and resumed as the client's socket fills and empties."""
+        """Have `producer` paused and resumed as the socket fills and empties."""
 
     def unregisterProducer(self) -> None:
         """No more."""
 
     def pauseProducing(self) -> None:
-        """Stop reading of the client."""
+        """Stop reading."""
 
     def resumeProducing(self) -> None:
         """Read again."""
@@ -223,8 +224,8 @@ class Context(Protocol):
         """
 
 
-class Registers(Protocol):
-    """What the doors need of a module."""
+class HasRoutes(Protocol):
+    """A module, as far as the doors need it: whoever tells it its settings, they do not."""
 
     @property
     def name(self) -> str:
@@ -234,7 +235,7 @@ class Registers(Protocol):
         """Add the routes. Called once, before anything is served."""
 
 
-class RouteModule(Registers, Protocol[Settings]):
+class RouteModule(HasRoutes, Protocol[Settings]):
     """Further routes. What it raises is logged, and leaves the daemon without the module, not without itself."""
 
     def reconfigure(self, settings: Settings) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import ClassVar, cast
+from typing import ClassVar, Final, cast
 
 import attrs
 from twisted.logger import Logger
@@ -11,14 +11,16 @@ from twisted.python.reflect import namedAny
 
 from cliproxy.amp.module import AmpModule
 from cliproxy.config.schema import Config
-from cliproxy.modules import Registers, RouteModule
+from cliproxy.modules import FAILURES, HasRoutes, RouteModule
+
+_MEMBERS: Final = ("name", "register", "reconfigure")
 
 
 @attrs.frozen
 class _Mounted:
     """A module, and what tells it its part of a configuration."""
 
-    module: Registers
+    module: HasRoutes
     reconfigure: Callable[[Config], None]
 
 
@@ -33,28 +35,32 @@ class Modules:
         for path in dict.fromkeys(named.path for named in config.route_modules):
             try:
                 self._mounted.append(_named(path))
-            except Exception:
+            except FAILURES:
                 self._log.failure("the route module {path} cannot be made", path=path)
 
     @property
-    def all(self) -> Sequence[Registers]:
+    def all(self) -> Sequence[HasRoutes]:
         """In the order in which their routes are looked at."""
         return [mounted.module for mounted in self._mounted]
 
-    def reconfigure(self, config: Config, registered: Collection[Registers]) -> None:
+    def reconfigure(self, config: Config, registered: Collection[HasRoutes]) -> None:
         """Tell those that have routes what the configuration says now."""
         for mounted in self._mounted:
             if mounted.module not in registered:
                 continue
             try:
                 mounted.reconfigure(config)
-            except Exception:
+            except FAILURES:
                 self._log.failure("{module} does not take its settings", module=mounted.module.name)
 
 
 def _named(path: str) -> _Mounted:
     """The module that a class or function of the owner's makes. Raises whatever that raises."""
-    module = cast("RouteModule[Mapping[str, object]]", namedAny(path)())
+    made = namedAny(path)()
+    lacking = [name for name in _MEMBERS if not hasattr(made, name)]
+    if lacking:
+        raise TypeError(f"it is no route module: it has no {' and no '.join(lacking)}")
+    module = cast("RouteModule[Mapping[str, object]]", made)
 
     def reconfigure(config: Config) -> None:
         for named in config.route_modules:

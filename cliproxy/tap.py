@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shlex
 import signal
 import sys
 import time
@@ -277,12 +278,24 @@ def _greet(urls: list[str], config: Config, models: Sequence[str]) -> None:
     key = config.access.api_keys[0].reveal() if config.access.api_keys else ""
     model = "demo" if config.demo or not models else models[0]
     header = f" -H 'x-api-key: {key}'" if key else ""
+    address, curl = _called(urls[0])
     sys.stdout.write(
         f"cliproxy {__version__}\n"
-        f"  address  {urls[0]}\n"
+        f"  address  {address}\n"
         f"  key      {key or 'none needed from this machine'}\n"
-        f"  try      curl {urls[0]}/v1/messages{header} -H 'content-type: application/json'"
+        f"  try      {curl}/v1/messages{header} -H 'content-type: application/json'"
         f' -d \'{{"model": "{model}", "max_tokens": 200,'
         f' "messages": [{{"role": "user", "content": "Hello!"}}]}}\'\n'
     )
     sys.stdout.flush()
+
+
+def _called(url: str) -> tuple[str, str]:
+    """The address for clients on this machine, and how curl is told of it.
+
+    The addresses that mean every interface are no host's name, and refused as one.
+    """
+    if url.startswith("unix:"):
+        return url, f"curl --unix-socket {shlex.quote(url.removeprefix('unix:'))} http://localhost"
+    address = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+    return address, f"curl {address}"

@@ -81,6 +81,11 @@ def answer(status: int = 200, length: int | None = 2, **headers: str) -> Answer:
     return Answer(status, Headers(lines), Response(status, Headers(lines), length))
 
 
+def shown(attempt: Attempt, answer: Answer) -> dict[bytes, bytes]:
+    """The header lines that the client is shown of it."""
+    return dict(attempt.head_of_reply(answer, reply_head(answer), plain=True, whole=True))
+
+
 def test_another_vendor_gets_no_header_of_the_clients() -> None:
     sent = dict(lines(attempt().outgoing(b"cliproxy/1")))
     assert b"anthropic-beta" not in sent
@@ -105,21 +110,21 @@ def test_a_client_that_wants_an_array_gets_one(query: bytes, sent: str) -> None:
 
 def test_a_translated_stream_is_one_whatever_the_upstream_sent() -> None:
     asked = attrs.evolve(ASK, stream=True)
-    head = dict(attempt(ask=asked).head_of_reply(answer(content_type="application/json"), plain=True, whole=True))
+    head = shown(attempt(ask=asked), answer(content_type="application/json"))
     assert head[b"content-type"] == b"text/event-stream; charset=utf-8"
 
 
 def test_a_translated_body_has_not_the_length_it_had() -> None:
-    assert b"content-length" not in dict(attempt().head_of_reply(answer(), plain=True, whole=True))
+    assert b"content-length" not in shown(attempt(), answer())
 
 
 def test_a_body_that_passes_has_the_length_it_had() -> None:
-    assert dict(attempt(PASSED).head_of_reply(answer(), plain=True, whole=True))[b"content-length"] == b"2"
+    assert shown(attempt(PASSED), answer())[b"content-length"] == b"2"
 
 
 def test_a_body_whose_model_is_renamed_has_not_the_length_it_had() -> None:
     renamed = attrs.evolve(PASSED, renames="opus")
-    assert b"content-length" not in dict(attempt(renamed).head_of_reply(answer(), plain=True, whole=True))
+    assert b"content-length" not in shown(attempt(renamed), answer())
 
 
 def test_losses_are_shown_to_who_asks() -> None:
@@ -156,9 +161,9 @@ def test_a_status_that_the_clients_vendor_does_not_know_is_told_by_its_own() -> 
 
 
 def test_only_a_success_becomes_a_stream() -> None:
-    assert attempt().becomes_stream(answer(200))
-    assert not attempt().becomes_stream(answer(400))
-    assert not attempt(PASSED).becomes_stream(answer(200))
+    assert attempt().becomes_stream(reply_head(answer(200)))
+    assert not attempt().becomes_stream(reply_head(answer(400)))
+    assert not attempt(PASSED).becomes_stream(reply_head(answer(200)))
 
 
 def test_the_first_header_of_a_name_counts() -> None:

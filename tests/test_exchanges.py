@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from twisted.internet.defer import CancelledError, Deferred
 
 from cliproxy.ask import Ask
 from cliproxy.config.schema import Config, Routing
 from cliproxy.errors import Unavailable
+from cliproxy.exchanges import STUBBORN_SECONDS
 from cliproxy.formats.anthropic import ANTHROPIC
 from cliproxy.formats.wire import Operation
 from tests.support.ends import ClientEnd
@@ -110,3 +114,27 @@ def test_when_the_grace_is_over_nobody_is_let_in_any_more() -> None:
     daemon.pass_time(1)
     assert len(daemon.upstream.asked) == 1
     assert daemon.house._exchanges.running == 0
+
+
+def test_what_is_deaf_to_its_end_does_not_keep_the_daemon() -> None:
+    """A route of a module that catches every cancelling was waited for without end."""
+    daemon = Daemon(1, Config(shutdown_grace_seconds=1))
+
+    async def deaf() -> None:
+        while True:
+            with suppress(CancelledError):
+                await Deferred()
+
+    daemon.house.attend(Deferred.fromCoroutine(deaf()))
+    drained = daemon.house.drain()
+    daemon.pass_time(1 + STUBBORN_SECONDS)
+    assert drained.called
+
+
+def test_whatever_ends_when_it_is_cut_short_is_not_waited_for() -> None:
+    daemon = Daemon(1, Config(shutdown_grace_seconds=1))
+    daemon.house.attend(Deferred().addErrback(lambda failure: failure.trap(CancelledError)))
+    drained = daemon.house.drain()
+    daemon.pass_time(1)
+    assert drained.called
+    assert not daemon.clock.getDelayedCalls()

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from cliproxy import modules
 from cliproxy.amp.module import AmpModule
 from cliproxy.config.schema import Amp
 from cliproxy.modules import App, Context, RouteModule
@@ -42,7 +41,3 @@ def test_the_example_on_the_page_is_a_module(tmp_path: Path) -> None:
     client = Client(modules=[hello])
     hello.reconfigure({"greeting": "Hi"})
     assert client.ask("GET", "/hello/you").body == b"Hi, you!"
-
-
-def test_importing_the_seam_brings_no_server_along() -> None:
-    assert not hasattr(modules, "Klein")

@@ -7,7 +7,7 @@ from twisted.logger import LogEvent
 
 from cliproxy.config.schema import Config, NamedModule
 from cliproxy.mounted import Modules
-from tests.support.route_modules import BROKEN, DEAF, HELLO, UNMADE, Hello
+from tests.support.route_modules import BROKEN, DEAF, HELLO, LEAVING, SCRIPT, UNMADE, Hello
 
 
 def named(*paths: str, **settings: object) -> Config:
@@ -27,8 +27,18 @@ def test_a_named_module_stands_behind_it() -> None:
     assert [module.name for module in Modules(named(HELLO)).all] == ["amp-routing", "hello"]
 
 
-@pytest.mark.parametrize("path", [UNMADE, "no.such.module", "tests.support.route_modules.Nobody", "os.path"])
+@pytest.mark.parametrize("path", [UNMADE, SCRIPT, "no.such.module", "tests.support.route_modules.Nobody", "os.path"])
 def test_a_module_that_cannot_be_made_is_logged_and_left_out(path: str, failures: list[LogEvent]) -> None:
+    modules = Modules(named(path, HELLO))
+    assert [module.name for module in modules.all] == ["amp-routing", "hello"]
+    (logged,) = failures
+    failures.clear()
+    assert logged["path"] == path
+
+
+@pytest.mark.parametrize("path", ["os.getcwd", "builtins.dict"])
+def test_what_can_be_made_is_not_a_module_for_that(path: str, failures: list[LogEvent]) -> None:
+    """The daemon died when it came to ask for the routes of a text, and for its name to say so."""
     modules = Modules(named(path, HELLO))
     assert [module.name for module in modules.all] == ["amp-routing", "hello"]
     (logged,) = failures
@@ -62,3 +72,11 @@ def test_a_module_that_does_not_take_its_settings_keeps_nobody_else_from_theirs(
     (logged,) = failures
     failures.clear()
     assert logged["module"] == "deaf"
+
+
+def test_a_module_that_exits_on_its_settings_does_not_end_the_daemon(failures: list[LogEvent]) -> None:
+    modules = Modules(named(LEAVING, HELLO))
+    modules.reconfigure(named(LEAVING, HELLO, greeting="Hi"), modules.all)
+    (logged,) = failures
+    failures.clear()
+    assert logged["module"] == "leaving"

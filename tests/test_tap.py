@@ -251,6 +251,25 @@ def test_the_first_request_names_address_key_and_model(capsys: pytest.CaptureFix
     assert '"model": "demo"' in shown
 
 
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [("http://0.0.0.0:8317", "http://127.0.0.1:8317"), ("https://[::]:8317", "https://[::1]:8317")],
+)
+def test_what_listens_on_every_interface_can_be_called_as_shown(
+    url: str, address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The line to try named the host 0.0.0.0, which the gate refuses."""
+    shown = greeting(Config(demo=True), ["demo"], capsys, url)
+    assert f"  address  {address}\n" in shown
+    assert f" curl {address}/v1/messages" in shown
+
+
+def test_a_unix_socket_can_be_called_as_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = greeting(Config(demo=True), ["demo"], capsys, "unix:/run/cli proxy.sock")
+    assert "  address  unix:/run/cli proxy.sock\n" in shown
+    assert " curl --unix-socket '/run/cli proxy.sock' http://localhost/v1/messages" in shown
+
+
 def test_without_keys_none_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     shown = greeting(Config(demo=True), ["demo"], capsys, "http://127.0.0.1:8317")
     assert "none needed from this machine" in shown

@@ -150,8 +150,7 @@ class Aliases:
         choice = self._choose(ask.model)
         self._note(choice, ask, request)
         if choice.way is Way.AMP_CREDITS:
-            body = self._context.raw_body(request)
-            return self._control_plane.pass_on(request, self._context, body=body)
+            return self._control_plane.pass_on(request, self._context)
         dress: Callable[[Outlet], Outlet] | None = None
         body = ask.body
         if ask.wire is ANTHROPIC:

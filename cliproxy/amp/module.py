@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from twisted.web.server import Request
 
 from cliproxy.amp.aliases import Aliases
-from cliproxy.amp.control_plane import ControlPlane, refuse
+from cliproxy.amp.control_plane import NOT_AVAILABLE, SHOWN_PATH_BYTES, ControlPlane, refuse
 from cliproxy.config.schema import Amp
 from cliproxy.errors import ProxyError
 from cliproxy.modules import App, Context, Handler, Pages
@@ -52,7 +52,6 @@ class AmpModule:
     """State: the settings in force."""
 
     name = "amp-routing"
-    _log: ClassVar[Logger] = Logger()
 
     def __init__(self, environ: Mapping[str, str] = os.environ, home: Callable[[], Path] = Path.home) -> None:
         self._settings = Amp()
@@ -61,16 +60,16 @@ class AmpModule:
 
     def register(self, app: App, context: Context) -> None:
         """See `RouteModule`."""
-        passed = _Passed(context, self._control_plane, lambda: self._settings)
-        aliases = self._aliases = Aliases(context, self._control_plane, passed.manage)
+        guard = _Guard(context, self._control_plane, lambda: self._settings)
+        aliases = self._aliases = Aliases(context, self._control_plane, guard.manage)
         aliases.register(app)
         for path in MANAGEMENT:
-            _add(app, path, passed.manage, None, Pages.NONE)
+            _add(app, path, guard.manage, None, Pages.NONE)
         for path in SHOWN:
-            _add(app, path, passed.show, ("GET",), Pages.NAVIGATION)
+            _add(app, path, guard.show, ("GET",), Pages.NAVIGATION)
         for path in FEEDS:
-            app.route(path, ("GET",), public=True, pages=Pages.NAVIGATION, streams=True)(passed.manage)
-        _add(app, SIGN_IN, passed.show, None, Pages.NAVIGATION)
+            app.route(path, ("GET",), public=True, pages=Pages.NAVIGATION, streams=True)(guard.manage)
+        _add(app, SIGN_IN, guard.show, None, Pages.NAVIGATION)
 
     def reconfigure(self, settings: Amp) -> None:
         """See `RouteModule`."""
@@ -86,8 +85,8 @@ def _add(app: App, path: str, handler: Handler, methods: Sequence[str] | None, p
         app.route(pattern, methods, public=True, pages=pages, streams=True)(handler)
 
 
-class _Passed:
-    """Who may reach the control plane."""
+class _Guard:
+    """Who may reach the control plane, and for whom that is shown the owner's key: whoever may use the models here."""
 
     _log: ClassVar[Logger] = Logger()
 
@@ -101,25 +100,24 @@ class _Passed:
         return self._pass_on(request, keyed=True)
 
     def show(self, request: Request, **_: str) -> Deferred[None] | bytes:
-        """For browsers, which have none to show. Who shows one all the same is a client."""
+        """For browsers, which have none to show."""
         return self._pass_on(request, keyed=False)
 
     def _pass_on(self, request: Request, *, keyed: bool) -> Deferred[None] | bytes:
         context, control_plane = self._context, self._control_plane
         if not control_plane.available:
-            return refuse(request, 503, "amp upstream proxy not available")
+            return refuse(request, 503, NOT_AVAILABLE)
         restricted = self._settings().restrict_management_to_localhost
         if restricted and not context.is_local(request):
-            self._log.warn("{path} is Amp's, and for this machine only", path=request.path)
+            self._log.warn(
+                "{path} is Amp's, and for this machine only",
+                path=request.path[:SHOWN_PATH_BYTES].decode("utf-8", "replace"),
+            )
             return refuse(request, 403, NOT_LOCAL)
-        if keyed and (context.asks_for_keys or not restricted):
-            try:
-                context.admit(request)
-            except ProxyError as error:
+        try:
+            context.admit(request)
+        except ProxyError as error:
+            if keyed and (context.asks_for_keys or not restricted):
                 return refuse(request, error.status, error.message)
-        return control_plane.pass_on(request, context, shows_key=self._is_trusted(request))
-
-    def _is_trusted(self, request: Request) -> bool:
-        """Whether the control plane is shown the owner's key: not for somebody who has shown none where keys are."""
-        context = self._context
-        return not context.asks_for_keys or context.key_of(request) is not None
+            return control_plane.pass_on(request, context, shows_key=False)
+        return control_plane.pass_on(request, context, shows_key=True)

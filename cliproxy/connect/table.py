@@ -1,4 +1,4 @@
-"""CLIENTS: for each client, where its settings go and what they must be.
+"""CLIENTS: for each client, where its settings go and what they must be; above each, where its maker tells of them.
 
 A client is set to the wire format in which the model is at home, so that nothing need be translated where the daemon
 asks that vendor; `_family` tells it by the model's name.
@@ -41,6 +41,7 @@ def _given(**settings: str) -> dict[str, object]:
 # -- clients with files ---------------------------------------------------------------------------------------------
 
 
+# https://code.claude.com/docs/en/llm-gateway
 def _claude(daemon: Daemon, home: Home) -> Setup:
     variables = _given(
         ANTHROPIC_BASE_URL=daemon.url,
@@ -54,6 +55,7 @@ def _claude(daemon: Daemon, home: Home) -> Setup:
     return Setup(check=f"claude -p {PROMPT}", files=(File(place, "json", wanted),))
 
 
+# https://developers.openai.com/codex/config-sample
 def _codex(daemon: Daemon, home: Home) -> Setup:
     provider = {
         "name": ID,
@@ -71,6 +73,7 @@ def _codex(daemon: Daemon, home: Home) -> Setup:
     )
 
 
+# https://geminicli.com/docs/reference/configuration
 def _gemini(daemon: Daemon, home: Home) -> Setup:
     directory = home.under("GEMINI_CLI_HOME") / ".gemini"
     variables = _given(
@@ -89,6 +92,7 @@ def _gemini(daemon: Daemon, home: Home) -> Setup:
     )
 
 
+# https://ampcode.com/manual
 def _amp(daemon: Daemon, home: Home) -> Setup:
     directory = home.under("XDG_CONFIG_HOME", ".config") / "amp"
     settings = home.named("AMP_SETTINGS_FILE") or home.first(directory / "settings.json", directory / "settings.jsonc")
@@ -101,12 +105,13 @@ def _amp(daemon: Daemon, home: Home) -> Setup:
             File(secrets, "json", {f"apiKey@{daemon.url}": daemon.key.reveal()}),
         ),
         notes=(
-            "Amp needs its control plane as well: set `ampcode.upstream-url` in the daemon's configuration.",
+            "Amp needs its own service as well: set `ampcode.upstream-url` in the daemon's configuration.",
             f"In an editor, set the extension's Amp URL to {daemon.url}.",
         ),
     )
 
 
+# https://docs.factory.ai/model-independence/byok
 def _droid(daemon: Daemon, home: Home) -> Setup:
     provider, suffix = {
         "claude": ("anthropic", ""),
@@ -128,6 +133,7 @@ def _droid(daemon: Daemon, home: Home) -> Setup:
     )
 
 
+# https://opencode.ai/v1/docs/config
 def _opencode(daemon: Daemon, home: Home) -> Setup:
     package = {"claude": "@ai-sdk/anthropic", "gpt": "@ai-sdk/openai"}.get(_family(daemon.model))
     provider = {
@@ -148,6 +154,7 @@ def _opencode(daemon: Daemon, home: Home) -> Setup:
     return Setup(check=f"opencode run {PROMPT}", files=(File(place, "json", wanted),))
 
 
+# https://qwenlm.github.io/qwen-code-docs/en/users/configuration/model-providers/
 def _qwen(daemon: Daemon, home: Home) -> Setup:
     entry = {
         "id": daemon.model,
@@ -165,6 +172,7 @@ def _qwen(daemon: Daemon, home: Home) -> Setup:
     return Setup(check=f"qwen -p {PROMPT}", files=(File(place, "json", wanted),))
 
 
+# No page tells of this file: it is the one that `cline auth` writes.
 def _cline(daemon: Daemon, home: Home) -> Setup:
     provider = "openai-compatible"
     settings = {
@@ -187,6 +195,7 @@ def _cline(daemon: Daemon, home: Home) -> Setup:
     )
 
 
+# https://aider.chat/docs/config/aider_conf.html
 def _aider(daemon: Daemon, home: Home) -> Setup:
     key = daemon.key.reveal()
     wanted: dict[str, object]
@@ -211,6 +220,7 @@ def _aider(daemon: Daemon, home: Home) -> Setup:
 # -- clients without --------------------------------------------------------------------------------------------------
 
 
+# https://docs.github.com/en/copilot/how-tos/copilot-cli/customize-copilot/use-byok-models
 def _copilot(daemon: Daemon, _: Home) -> Setup:
     kind = {
         "claude": {"COPILOT_PROVIDER_TYPE": "anthropic", "COPILOT_PROVIDER_BASE_URL": daemon.url},

@@ -9,6 +9,7 @@ import json
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from io import StringIO
 from typing import Final, Protocol, cast
 
@@ -109,7 +110,7 @@ def _read_json(text: str) -> Mapping[str, object]:
 
 def _json(text: str) -> object:
     try:
-        value: object = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+        value: object = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_exactly)
     except json.JSONDecodeError:
         raise
     except ValueError:
@@ -122,6 +123,13 @@ def _once(members: Sequence[tuple[str, object]]) -> dict[str, object]:
     if len(settings) != len(members):
         raise Unreadable("has a name twice in the same place; one of the two would be lost")
     return settings
+
+
+def _exactly(digits: str) -> float:
+    number = float(digits)
+    if Decimal(digits) != Decimal(repr(number)):
+        raise ValueError
+    return number
 
 
 def _no_number(_: str) -> object:

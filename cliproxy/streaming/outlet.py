@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Final, Protocol
 
 from twisted.internet.interfaces import IPushProducer
+
+MAX_STALL_SECONDS: Final = 600.0
+"""How long a client may leave its socket full: a suspended laptop is forgiven, a forgotten one frees its place."""
 
 
 class Outlet(Protocol):

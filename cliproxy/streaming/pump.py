@@ -26,14 +26,12 @@ from cliproxy.conversation.usage import Usage
 from cliproxy.errors import Broken, TimedOut, UpstreamTrouble
 from cliproxy.formats.wire import SILENT_HEARTBEAT
 from cliproxy.streaming.inflate import Inflater, InflationFailed
-from cliproxy.streaming.outlet import Outlet
+from cliproxy.streaming.outlet import MAX_STALL_SECONDS, Outlet
 from cliproxy.streaming.silence import Silence
 from cliproxy.translate.readers import ReplyReader
 
 LINGER_SECONDS: Final = 1.0
 """After a message's own end, how long the upstream may take to end the body, so that its connection can be kept."""
-MAX_STALL_SECONDS: Final = 600.0
-"""How long a client may leave its socket full: a suspended laptop is forgiven, a forgotten one frees its slot."""
 
 MAX_FIGURE: Final = 2**40
 """Of tokens in one reply. Upstreams may write any number, but sums of them must fit into a database."""

@@ -112,12 +112,12 @@ class AnswerParser:
     def on_headers_complete(self) -> None:
         """The head is whole; that of an interim answer does not count."""
         status = self._parser.get_status_code()
-        if status < 200:
-            if status == 101 and self._upgrade and self.head is None and self._parser.should_upgrade():
-                self.switched = True
-                self.head = Head(status, self._phrase, tuple(self._lines), None, framed=False)
-            return
-        if self.head is not None or self._flaw:
+        if status < 100:
+            self._spoil("the answer has a status that is none")
+        if status == 101 and self._upgrade and self.head is None and self._parser.should_upgrade():
+            self.switched = True
+            self.head = Head(status, self._phrase, tuple(self._lines), None, framed=False)
+        if status < 200 or self.head is not None or self._flaw:
             return
         length: int | None = None
         framed = False

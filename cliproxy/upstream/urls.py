@@ -25,7 +25,7 @@ class SettledURL(EncodedURL):
     treq asks for it with every request, and a plain URL then checks its host by IDNA's tables and joins its parts anew.
     """
 
-    _text: str
+    text: str
 
     def to_uri(self) -> SettledURL:
         """It is one."""
@@ -33,7 +33,7 @@ class SettledURL(EncodedURL):
 
     def to_text(self, with_password: bool = False) -> str:
         """The text it was made of."""
-        return self._text
+        return self.text
 
     @classmethod
     def settle(cls, base: EncodedURL, path: Sequence[str], query: bytes) -> SettledURL:
@@ -46,9 +46,9 @@ class SettledURL(EncodedURL):
     @classmethod
     def of(cls, text: str) -> SettledURL:
         """A URL that is encoded already."""
-        url = EncodedURL.from_text(text)
-        settled = cls(url.scheme, url.host, url.path, url.query, url.fragment, url.port, url.rooted, url.userinfo)
-        settled._text = text
+        settled = cls.from_text(text)
+        assert isinstance(settled, SettledURL)  # for a type checker: hyperlink makes one of the class that is asked
+        settled.text = text
         return settled
 
 
@@ -64,15 +64,27 @@ def url_for(
     return settle(account.base_url, path, model if "{model}" in path else "", query)
 
 
+@lru_cache(maxsize=64)
+def base_of(text: str) -> EncodedURL:
+    """The base that a text is. There are as many as control planes."""
+    return EncodedURL.from_text(text)
+
+
 def url_at(base: EncodedURL, target: bytes) -> SettledURL:
     """Where a request is passed on to: a target, path and query, behind the path of `base`, byte for byte.
 
     Nothing of it is resolved, joined or decoded. What no URI may hold is percent-encoded, so that all of it stays in
     the request line; square brackets, which clients write into queries, pass. The query of `base` is dropped.
     """
-    where = quote(base.replace(query=(), fragment="").to_text(), safe=_URI_LETTERS + "[]").rstrip("/")
+    where = _beginning(base)
     slash = "" if target[:1] in (b"/", b"?", b"") else "/"  # without one it might go on with the name of the host
     return SettledURL.of(where + slash + quote(target, safe=_URI_LETTERS + "[]"))
+
+
+@lru_cache(maxsize=64)
+def _beginning(base: EncodedURL) -> str:
+    """What stands before a target."""
+    return quote(base.replace(query=(), fragment="").to_text(), safe=_URI_LETTERS + "[]").rstrip("/")
 
 
 def _settle(base: EncodedURL, path: str, model: str, query: bytes) -> SettledURL:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
@@ -25,6 +26,10 @@ _GEMINI_PATH: Final = b"/v1beta/"
 _GEMINI_ACTIONS: Final = (b":generateContent", b":streamGenerateContent", b":countTokens")
 """Below `/v1/`, where other formats are asked too."""
 _FORWARDING_HEADERS: Final = (b"X-Forwarded-For", b"Forwarded", b"X-Real-Ip")
+
+
+MAX_REMEMBERED_ADDRESS: Final = 64
+"""Characters. The same few are asked about with each request; whatever is longer is a stranger's, and none."""
 
 
 def is_anthropic(headers: Headers) -> bool:
@@ -58,12 +63,12 @@ def request_id(request: Request) -> str:
     return request.responseHeaders.getRawHeaders(HEADER, [b""])[0].decode("ascii")
 
 
-def is_local(request: Request, trusted: tuple[Network, ...]) -> bool:
-    """Whether the client sits on this machine: a loopback peer, or a Unix socket's.
+def is_local(request: Request, trusted: tuple[Network, ...], *, heeds_strangers: bool = True) -> bool:
+    """Whether the client sits on this machine: a loopback peer, or a Unix socket's, and nobody for whom that forwards.
 
-    A loopback peer that says it forwards for somebody is taken at its word if it is a trusted proxy, and is not local
-    if it is none: a web server on this very machine may speak for the whole internet. A proxy elsewhere has a loopback
-    of its own, so that nobody behind it is local.
+    A trusted proxy is taken at its word. One elsewhere has a loopback of its own, so that nobody behind it is local. Of
+    any other peer that says it forwards nothing is known: if `heeds_strangers` it is not local, since a web server on
+    this very machine may speak for the whole internet; else the connection alone counts, whatever is written in it.
     """
     peer = request.getClientAddress()
     address = None if isinstance(peer, UNIXAddress) else as_address(peer.host)
@@ -71,25 +76,7 @@ def is_local(request: Request, trusted: tuple[Network, ...]) -> bool:
     if not local or not any(request.requestHeaders.hasHeader(name) for name in _FORWARDING_HEADERS):
         return local
     if address is None or not any(address in network for network in trusted):
-        return False
-    client = _forwarded_for(request.requestHeaders, trusted)
-    return client is not None and client.is_loopback
-
-
-def is_peer_local(request: Request, trusted: tuple[Network, ...]) -> bool:
-    """The same for what has nothing to do with models: by the peer alone, unless it is a trusted proxy.
-
-    Anybody can write a forwarding header, and so shut himself out, but nobody in.
-    """
-    peer = request.getClientAddress()
-    if isinstance(peer, UNIXAddress):
-        return True
-    address = as_address(peer.host)
-    if address is None or not address.is_loopback:
-        return False
-    forwards = any(request.requestHeaders.hasHeader(name) for name in _FORWARDING_HEADERS)
-    if not forwards or not any(address in network for network in trusted):
-        return True
+        return not heeds_strangers
     client = _forwarded_for(request.requestHeaders, trusted)
     return client is not None and client.is_loopback
 
@@ -118,8 +105,15 @@ def _forwarded_for(headers: Headers, trusted: tuple[Network, ...]) -> Address | 
 
 def as_address(text: str) -> Address | None:
     """The IP address that a text is, IPv4 if it is mapped into IPv6; None for any other text."""
+    return _parse_remembered(text) if len(text) <= MAX_REMEMBERED_ADDRESS else _parse(text)
+
+
+def _parse(text: str) -> Address | None:
     try:
         address = ip_address(text)
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address
+
+
+_parse_remembered: Final = lru_cache(maxsize=256)(_parse)

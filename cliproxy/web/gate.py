@@ -22,7 +22,7 @@ from cliproxy.config.schema import Access
 from cliproxy.errors import BadRequest, ProxyError, Refused, Unauthenticated
 from cliproxy.modules import Pages
 from cliproxy.secret import Secret
-from cliproxy.web.callers import as_address, forwarded_for, is_local, is_peer_local
+from cliproxy.web.callers import as_address, forwarded_for, is_local
 
 KEY_PARAMETERS: Final = (b"key", b"auth_token")
 """Query parameters that hold a client key; they go no further than this room."""
@@ -33,6 +33,8 @@ _HOST: Final = re.compile(
 """A name or an address, and a port: no user, no path, no label longer than DNS has. In lower case."""
 LEAST_FOUND_BYTES: Final = 8
 """A shorter client key may stand in any text by chance."""
+_SEPARATORS: Final = re.compile(rb"([&;])")
+"""Of a query's pairs. The semicolon too, as older servers read it, and Twisted does."""
 _SAME: Final = frozenset({b"same-origin", b"none"})
 
 
@@ -42,7 +44,9 @@ class Gate:
     def __init__(self, access: Access) -> None:
         self._keys = access.api_keys
         self._digests = tuple(key.digest() for key in access.api_keys)
-        self._texts = tuple(key.reveal().encode() for key in access.api_keys)
+        texts = [key.reveal().encode() for key in access.api_keys]
+        self._long = tuple(text for text in texts if len(text) >= LEAST_FOUND_BYTES)
+        self._short = frozenset(text for text in texts if len(text) < LEAST_FOUND_BYTES)
         self._hosts = frozenset(host.lower() for host in access.allowed_hosts)
         self._origins = frozenset(origin.lower() for origin in access.allowed_origins)
         self._proxies = tuple(ip_network(text, strict=False) for text in access.trusted_proxies)
@@ -111,29 +115,38 @@ class Gate:
                     return secret
         return None
 
-    def is_in(self, text: bytes) -> bool:
+    def holds_key(self, text: bytes) -> bool:
         """Whether one of our keys stands in a text, percent-encoded or not. A short one counts only as all of it."""
         plain = unquote_to_bytes(text)
-        return any(
-            key in text or key in plain if len(key) >= LEAST_FOUND_BYTES else key in (text.strip(), plain.strip())
-            for key in self._texts
-        )
+        if not self._short.isdisjoint((text.strip(), plain.strip())):
+            return True
+        return any(key in text or key in plain for key in self._long)
 
-    def comes_from_here(self, request: Request) -> bool:
-        """Whether the peer is this machine, or forwards for it as a trusted proxy."""
-        return is_peer_local(request, self._proxies)
+    def without_own_keys(self, uri: bytes) -> bytes:
+        """A URI without the pairs of its query that hold one of our keys. Every other byte stays."""
+        path, mark, query = uri.partition(b"?")
+        if not (self._short or self.holds_key(query)):
+            return uri
+        pieces = _SEPARATORS.split(query)  # a pair, a separator, a pair …
+        pairs = tuple(zip((b"", *pieces[1::2]), pieces[::2], strict=True))
+        kept = [(separator, pair) for separator, pair in pairs if not self._stands_in(pair)]
+        rest = b"".join(separator + pair for separator, pair in kept)
+        if self.holds_key(rest):  # one with such a separator in it stands in no single pair
+            return path
+        if len(kept) == len(pairs):
+            return uri
+        return path + mark + rest[len(kept[0][0]) :] if kept else path
+
+    def _stands_in(self, pair: bytes) -> bool:
+        return self.holds_key(pair) or self.holds_key(pair.partition(b"=")[2])
+
+    def is_local(self, request: Request) -> bool:
+        """Whether the peer is this machine, or forwards for it as a trusted proxy. See `callers.is_local`."""
+        return is_local(request, self._proxies, heeds_strangers=False)
 
     def forwarded_for(self, request: Request) -> bytes:
         """For X-Forwarded-For."""
         return forwarded_for(request, self._proxies)
-
-    def without_own_keys(self, uri: bytes) -> bytes:
-        """A URI without the query parameters in whose value one of our keys stands; every other byte is kept."""
-        path, mark, query = uri.partition(b"?")
-        if not mark or not self.is_in(query):
-            return uri
-        kept = [part for part in query.split(b"&") if not self.is_in(part.partition(b"=")[2])]
-        return path + mark + b"&".join(kept) if kept else path
 
     def _is_known(self, key: bytes) -> bool:
         """Compare with every key there is, in a time that tells nothing of which letters were right."""
@@ -162,8 +175,8 @@ class Gate:
         return host
 
 
-def without_keys(uri: bytes) -> bytes:
-    """A URI without the query parameters that hold a client key, whatever way they are spelled."""
+def without_key_parameters(uri: bytes) -> bytes:
+    """A URI without the query parameters for client keys, whosever they hold, in whatever way they are spelled."""
     path, _, query = uri.partition(b"?")
     kept = [
         part for part in re.split(b"[&;]", query) if unquote_to_bytes(part.partition(b"=")[0]) not in KEY_PARAMETERS

@@ -63,11 +63,11 @@ class HouseContext:
 
     def holds_key(self, text: bytes) -> bool:
         """See `Context`."""
-        return self._gate().is_in(text)
+        return self._gate().holds_key(text)
 
     def is_local(self, request: Request) -> bool:
         """See `Context`."""
-        return self._gate().comes_from_here(request)
+        return self._gate().is_local(request)
 
     def forwarded_for(self, request: Request) -> bytes:
         """See `Context`."""

@@ -23,12 +23,12 @@ from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 from werkzeug.routing import PathConverter
 
 from cliproxy.errors import BadRequest, MethodNotAllowed, NotFound, ProxyError
-from cliproxy.modules import Handler, Pages, Registers
+from cliproxy.modules import FAILURES, Handler, HasRoutes, Pages
 from cliproxy.observe.requests import HEADER, new_request_id
 from cliproxy.web.anthropic import AnthropicDoor
 from cliproxy.web.callers import request_id
 from cliproxy.web.common import CommonDoor
-from cliproxy.web.gate import KEY_PARAMETERS, Gate, without_keys
+from cliproxy.web.gate import KEY_PARAMETERS, Gate, without_key_parameters
 from cliproxy.web.gemini import GeminiDoor
 from cliproxy.web.mounting import HouseContext, RouteTable
 from cliproxy.web.openai import OpenAIDoor
@@ -67,14 +67,14 @@ class Doors(Resource):
     isLeaf = True
     _log: ClassVar[Logger] = Logger()
 
-    def __init__(self, house: House, gate: Gate, modules: Iterable[Registers] = ()) -> None:
+    def __init__(self, house: House, gate: Gate, modules: Iterable[HasRoutes] = ()) -> None:
         Resource.__init__(self)
         self.gate = gate
         self._house = house
         own = [route for door in (CommonDoor, AnthropicDoor, OpenAIDoor, GeminiDoor) for route in door(house).routes()]
         readers = {route.path: route.reads for route in own if route.reads is not None}
         context = HouseContext(house, lambda: self.gate, readers)
-        self.registered: list[Registers] = []
+        self.registered: list[HasRoutes] = []
         """The modules that have routes here."""
         self.routes: Sequence[Route] = (*own, *self._routes_of(modules, context, own))
         self._by_endpoint: Mapping[str, Route] = {_endpoint(route): route for route in self.routes}
@@ -83,9 +83,6 @@ class Doors(Resource):
         }
         self._router = _router(tuple(map(_row, self.routes)))
         self._klein = self._router.__get__(self, Doors).resource()
-        streaming = [route.path.encode() for route in self.routes if route.streams]
-        self._early_paths = frozenset(path for path in streaming if b"<" not in path)
-        self._early_prefixes = tuple(path.partition(b"<")[0] for path in streaming if b"<" in path)
 
     def render(self, request: Request) -> bytes | int:
         """Let the request in, or refuse it before anything of it is looked at."""
@@ -93,9 +90,10 @@ class Doors(Resource):
         try:
             unquote_to_bytes(request.path).decode("utf-8")
         except UnicodeDecodeError:
-            _hide_keys(request)
+            self._hide_keys(request)
             return tell(request, BadRequest("The path is not valid UTF-8."))
-        route = self._route_of(request) if _depends_on_route(request) else None
+        route = self._route_at(_path_of(request), request.method) if _depends_on_route(request) else None
+        self._hide_keys(request, passed_on=route is not None and route.streams)
         pages = Pages.AS_CONFIGURED if route is None else route.pages
         if pages is not Pages.AS_CONFIGURED and request.method == b"OPTIONS":
             return _refuse_preflight(request)
@@ -103,11 +101,6 @@ class Doors(Resource):
             origin = self.gate.refuse_pages(request, pages)
         except ProxyError as error:
             return tell(request, error)
-        finally:
-            if route is not None and route.streams:
-                request.uri = self.gate.without_own_keys(request.uri)
-            else:
-                _hide_keys(request)
         if origin is not None:
             _allow_origin(request, origin)
             if request.method == b"OPTIONS":
@@ -120,9 +113,13 @@ class Doors(Resource):
 
     def takes_early(self, method: bytes, path: bytes) -> bool:
         """Whether what is asked there is served before its body has come."""
-        return path in self._early_paths or path.startswith(self._early_prefixes)
+        try:
+            route = self._route_at(unquote_to_bytes(path).decode("utf-8"), method)
+        except UnicodeDecodeError:
+            return False
+        return route is not None and route.streams
 
-    def _routes_of(self, modules: Iterable[Registers], context: HouseContext, own: Sequence[Route]) -> Iterator[Route]:
+    def _routes_of(self, modules: Iterable[HasRoutes], context: HouseContext, own: Sequence[Route]) -> Iterator[Route]:
         """The modules' routes: all of one that registers, none of one that fails."""
         taken = {_endpoint(route) for route in own}
         for module in modules:
@@ -133,7 +130,7 @@ class Doors(Resource):
                 if len({*added} - taken) < len(added):
                     raise ValueError("a route stands there already")
                 _router(tuple(map(_row, table.routes)))
-            except Exception:
+            except FAILURES:
                 self._log.failure("the routes of {module} are left out", module=module.name)
             else:
                 taken.update(added)
@@ -158,13 +155,11 @@ class Doors(Resource):
 
         return admitted
 
-    def _route_of(self, request: Request) -> Route | None:
-        """What stands at a request's path for its method, or else for any; None if nothing does."""
-        path = b"/".join((b"", *(request.postpath or ()))).decode("utf-8")
+    def _route_at(self, path: str, method: bytes) -> Route | None:
+        """What stands at a path for a method, or else for any; None if nothing does."""
         adapter = self._router.url_map.bind("localhost")
-        method = request.method.decode("latin-1")
         try:
-            return self._by_endpoint[adapter.match(path, method)[0]]
+            return self._by_endpoint[adapter.match(path, method.decode("latin-1"))[0]]
         except WrongMethod as wrong:
             for other in wrong.valid_methods or ():
                 return self._by_endpoint[adapter.match(path, other)[0]]
@@ -172,15 +167,27 @@ class Doors(Resource):
             pass
         return None
 
+    def _hide_keys(self, request: Request, *, passed_on: bool = False) -> None:
+        """Cut keys out of the query: they go neither upstream nor into the access log of a server that mounts this.
+
+        Ours wherever they stand, and whatever is in the parameters for keys; but where a request is passed on as it is,
+        those may be another's, and what they hold too.
+        """
+        if b"?" not in request.uri:
+            return
+        request.uri = self.gate.without_own_keys(request.uri)
+        if not passed_on and _has_key_parameter(request):
+            request.uri = without_key_parameters(request.uri)
+
     def handle(self, endpoint: str, request: Request, **caught: str) -> Deferred[None] | bytes:
         """What is asked of a route, and what its path pattern caught."""
         return self._handlers[endpoint](request, **caught)
 
-    def told(self, request: Request, failure: Failure) -> bytes:
+    def told(self, request: Request, failure: Failure) -> Deferred[None] | bytes:
         """An error of ours."""
         error = failure.value
         assert isinstance(error, ProxyError)
-        return tell(request, error)
+        return _cut_off(request) if request.startedWriting else tell(request, error)
 
     def not_routed(self, request: Request, failure: Failure) -> bytes:
         """Nothing stands at that path, or not for that method. A redirect to another spelling is no answer to a CLI."""
@@ -189,10 +196,12 @@ class Doors(Resource):
         path = request.path[:SHOWN_PATH_BYTES].decode("utf-8", "replace")
         return tell(request, NotFound(f"There is nothing at {path!r}; GET / lists what is served."))
 
-    def unexpected(self, request: Request, failure: Failure) -> bytes:
+    def unexpected(self, request: Request, failure: Failure) -> Deferred[None] | bytes:
         """Any other error is a mistake of ours."""
         name = request_id(request)
         self._log.failure("{request_id}: unexpected", failure, request_id=name)
+        if request.startedWriting:
+            return _cut_off(request)
         return tell(request, Internal(f"The proxy failed; its log has the reason under {name}."))
 
 
@@ -215,7 +224,7 @@ def _router(rows: tuple[_Row, ...]) -> Klein:
     for row in rows:
         methods = None if row.methods is None else list(row.methods)
         router.route(row.path, methods=methods, endpoint=row.endpoint)(_handler_of(row.endpoint))
-    tellers: tuple[tuple[type[Exception], Callable[..., bytes]], ...] = (
+    tellers: tuple[tuple[type[Exception], Callable[..., Deferred[None] | bytes]], ...] = (
         (ProxyError, Doors.told),
         (HTTPException, Doors.not_routed),
         (Exception, Doors.unexpected),
@@ -239,8 +248,30 @@ def _depends_on_route(request: Request) -> bool:
         request.method == b"OPTIONS"
         or headers.hasHeader(b"Origin")
         or headers.hasHeader(b"Sec-Fetch-Site")
-        or b"?" in request.uri
+        or _has_key_parameter(request)
     )
+
+
+def _path_of(request: Request) -> str:
+    """From below where the doors are mounted."""
+    return b"/".join((b"", *(request.postpath or ()))).decode("utf-8")
+
+
+def _has_key_parameter(request: Request) -> bool:
+    return any(parameter in (request.args or {}) for parameter in KEY_PARAMETERS)
+
+
+def _cut_off(request: Request) -> Deferred[None]:
+    """Cut a reply that has begun. An error comes too late for it, and behind it would make it look whole.
+
+    Fires when the connection is gone, since then Klein does not finish the request.
+    """
+    gone: Deferred[None] = Deferred(lambda deferred: deferred.callback(None))
+    request.notifyFinish().addBoth(lambda _: None if gone.called else gone.callback(None))
+    transport = request.transport
+    if transport is not None:
+        getattr(transport, "abortConnection", transport.loseConnection)()
+    return gone
 
 
 def _refuse_preflight(request: Request) -> bytes:
@@ -248,12 +279,6 @@ def _refuse_preflight(request: Request) -> bytes:
     request.setResponseCode(403)
     request.setHeader(b"content-length", b"0")
     return b""
-
-
-def _hide_keys(request: Request) -> None:
-    """Cut keys out of the query: they go neither upstream nor into the access log of a server that mounts this."""
-    if any(parameter in (request.args or {}) for parameter in KEY_PARAMETERS):
-        request.uri = without_keys(request.uri)
 
 
 def _allow_origin(request: Request, origin: bytes) -> None:

@@ -12,8 +12,10 @@ from cliproxy.amp.module import FEEDS, MANAGEMENT, SHOWN, SIGN_IN, AmpModule
 from cliproxy.config.schema import Access, Amp, UpstreamKeyOf
 from cliproxy.errors import Unreachable
 from cliproxy.secret import Secret
-from tests.support.amps_door import AMP_KEY, CONTROL_PLANE, WITH_CONTROL_PLANE, AmpHouse, Door, Told
+from tests.support.amp import AMP_KEY
+from tests.support.amps_door import CONTROL_PLANE, WITH_CONTROL_PLANE, AmpHouse, Door
 from tests.support.http import KEY, REMOTE, with_keys
+from tests.support.passing import Told
 
 BROWSERS = (*SHOWN, SIGN_IN)
 ALL = (*MANAGEMENT, *BROWSERS, *FEEDS)
@@ -139,6 +141,20 @@ def test_without_keys_a_lifted_restriction_lets_no_stranger_in() -> None:
     assert Door(OPEN, peer=REMOTE).ask("GET", "/api/user").status == 403
 
 
+@pytest.mark.parametrize("path", ["/threads", "/settings", "/auth/cli-login"])
+def test_without_keys_a_lifted_restriction_shows_no_stranger_the_owners_pages(path: str) -> None:
+    """Where no keys are configured, everybody used to be the owner."""
+    door = Door(OPEN, peer=REMOTE)
+    assert door.ask("GET", path).status == 200
+    assert AMP_KEY not in str(door.errand.headers)
+
+
+def test_whom_an_unknown_proxy_forwards_for_is_not_taken_for_the_owner() -> None:
+    door = Door()
+    assert door.ask("GET", "/api/user", "X-Forwarded-For: 8.8.8.8").status == 200
+    assert AMP_KEY not in str(door.errand.headers)
+
+
 def test_models_are_not_restricted_to_this_machine() -> None:
     assert Door(access=with_keys(), peer=REMOTE).ask("GET", "/api/provider/openai/models", WITH_KEY).status == 200
 
@@ -261,9 +277,7 @@ def test_a_preflight_is_refused(path: str) -> None:
 
 
 def test_what_the_control_plane_says_of_pages_is_not_told() -> None:
-    told = Told()
-    told.headers.setRawHeaders(b"Access-Control-Allow-Origin", [b"*"])
-    told.headers.setRawHeaders(b"Access-Control-Expose-Headers", [b"x"])
+    told = Told(200, ("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "x"), whole=True)
     answer = Door(house=AmpHouse(told=told)).ask("GET", "/api/user")
     assert not [name for name, _ in answer.headers if name.startswith("access-control-")]
 
@@ -291,5 +305,5 @@ def test_a_control_plane_that_cannot_be_reached_is_a_bad_gateway() -> None:
 
 
 def test_an_error_of_the_control_plane_is_told_as_it_is() -> None:
-    answer = Door(house=AmpHouse(told=Told(status=418, body=b"teapot"))).ask("GET", "/api/user")
+    answer = Door(house=AmpHouse(told=Told(418, body=b"teapot", whole=True))).ask("GET", "/api/user")
     assert (answer.status, answer.body) == (418, b"teapot")

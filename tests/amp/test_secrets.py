@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
-from zope.interface import provider
 
 from cliproxy.amp.secrets import FILE_SECONDS, KEY_VARIABLE, MAX_FILE_BYTES, SECRETS_FILE, UpstreamKeys
 from cliproxy.config.schema import Amp, UpstreamKeyOf
@@ -17,22 +15,6 @@ from cliproxy.secret import Secret
 
 AMPCODE = "https://ampcode.com"
 MEMBER = "apiKey@https://ampcode.com/"
-
-
-@pytest.fixture
-def logged() -> Iterator[list[str]]:
-    """The lines of the log meanwhile."""
-    lines: list[str] = []
-
-    @provider(ILogObserver)
-    def observe(event: LogEvent) -> None:
-        lines.append(formatEvent(event))
-
-    globalLogPublisher.addObserver(observe)
-    try:
-        yield lines
-    finally:
-        globalLogPublisher.removeObserver(observe)
 
 
 def write(home: Path, content: Mapping[str, object] | bytes) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cliproxy.config.schema import KIB
-from cliproxy.streaming.pump import MAX_STALL_SECONDS
+from cliproxy.streaming.outlet import MAX_STALL_SECONDS
 from tests.support.house import (
     BLOCK,
     BLOCK_STOP,

@@ -15,7 +15,8 @@ from hypothesis.stateful import (
 from twisted.web.http import PotentialDataLoss
 
 from cliproxy.errors import Unavailable
-from cliproxy.streaming.pump import MAX_STALL_SECONDS, Phase
+from cliproxy.streaming.outlet import MAX_STALL_SECONDS
+from cliproxy.streaming.pump import Phase
 from cliproxy.translate.readers import PassedBody
 from tests.support.ends import IDLE_SECONDS, Reply
 from tests.support.house import BLOCK, OVERLOADED, PING, START, STOP, delta

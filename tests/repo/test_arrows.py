@@ -78,6 +78,18 @@ FORBIDDEN: Final[Mapping[str, Arrow]] = {
     "amp's door asks the daemon for everything": Arrow(
         ["cliproxy.amp"], [f"cliproxy.{name}" for name in ("logins", "store", "routing", "translate", *SERVING[1:])]
     ),
+    "the seam for modules knows nobody who is behind it": Arrow(
+        ["cliproxy.modules"],
+        ["klein", "treq", "cliproxy"],
+        open_targets=["cliproxy.ask", "cliproxy.secret", "cliproxy.streaming.outlet"],
+    ),
+    "what is passed on is no service's in particular": Arrow(
+        ["cliproxy.passing"],
+        [
+            f"cliproxy.{name}"
+            for name in (*DOORS, "upstream", "logins", "store", "routing", "translate", *SERVING, "config")
+        ],
+    ),
     "a client's settings are known without a daemon": Arrow(
         ["cliproxy.connect"],
         ["twisted", "treq", "klein", "cliproxy"],

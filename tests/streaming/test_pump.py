@@ -17,7 +17,8 @@ from cliproxy.errors import Broken, TimedOut, Unavailable, UpstreamTrouble
 from cliproxy.formats.anthropic import ANTHROPIC
 from cliproxy.formats.openai_chat import OPENAI_CHAT
 from cliproxy.formats.wire import SILENT_HEARTBEAT
-from cliproxy.streaming.pump import LINGER_SECONDS, MAX_FIGURE, MAX_STALL_SECONDS, Phase
+from cliproxy.streaming.outlet import MAX_STALL_SECONDS
+from cliproxy.streaming.pump import LINGER_SECONDS, MAX_FIGURE, Phase
 from cliproxy.translate.readers import PassedBody
 from tests.support.ends import IDLE_SECONDS, Reply
 from tests.support.house import BLOCK, OVERLOADED, PING, START, STOP, WHOLE, delta, logged

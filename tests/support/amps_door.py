@@ -5,40 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import attrs
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IProtocol
-from twisted.internet.testing import StringTransport
+from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
-from twisted.web.client import ResponseDone
-from twisted.web.http_headers import Headers
 
 from cliproxy.amp.module import AmpModule
 from cliproxy.config.schema import Access, Amp
 from cliproxy.modules import Errand, Reply
 from cliproxy.secret import Secret
+from tests.support.amp import AMP_KEY
 from tests.support.http import LOCAL, Client, FakeHouse
+from tests.support.passing import Told
 
-AMP_KEY = "sgamp_of_the_owner_0123"
 CONTROL_PLANE = "https://amp.example"
 
 
-@attrs.frozen
-class Told:
-    """What the control plane answers at once."""
-
-    status: int = 200
-    headers: Headers = attrs.field(factory=lambda: Headers({b"content-type": [b"application/json"]}))
-    body: bytes = b'{"ok":true}'
-
-    @property
-    def length(self) -> int | None:
-        return len(self.body)
-
-    def deliver(self, receiver: IProtocol) -> None:
-        receiver.makeConnection(StringTransport())
-        receiver.dataReceived(self.body)
-        receiver.connectionLost(Failure(ResponseDone()))
+def answer() -> Told:
+    """What the control plane answers if nothing else is wanted."""
+    return Told(200, ("Content-Type", "application/json"), ("Content-Length", "11"), body=b'{"ok":true}', whole=True)
 
 
 class AmpHouse(FakeHouse):
@@ -49,7 +33,7 @@ class AmpHouse(FakeHouse):
     ) -> None:
         super().__init__(body_limit=1024 * 1024)
         self.model_names = models
-        self.told = told or Told()
+        self.told = told
 
     def serves(self, model: str) -> bool:
         return model in self.model_names or model.partition("(")[0] in self.model_names
@@ -60,7 +44,7 @@ class AmpHouse(FakeHouse):
         if isinstance(self.told, Exception):
             answered.errback(Failure(self.told))
         else:
-            answered.callback(self.told)
+            answered.callback(self.told or answer())
         return answered
 
 

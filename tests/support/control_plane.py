@@ -2,11 +2,18 @@
 
 /api/internal?METHOD=          what Amp's command line asks: `{"ok": true, "result": …}`
 /api/telemetry/echo            the request's own body, in pieces as it comes
-/api/threads/gzip[/STATUS]     gzip without a Content-Encoding
+/api/telemetry/late            the length of the body, which is not read before `go_on`
+/api/threads/gzip[/STATUS]     gzip without a Content-Encoding; `stream` in place of a status: as an event stream
+/api/threads/coded             gzip with a Content-Encoding
 /api/threads/stream            an event stream, an event at a time
+/api/threads/turns             the same, each event when it has its turn (`turns`)
+/api/threads/large             a large answer, as fast as it is taken
 /api/threads/cut/…             an answer that breaks off: `length`, `chunked`, `stream` or `gzip`
 /api/threads/slow              an answer that never ends
-/api/tab/socket                an upgrade; then whatever comes goes back
+/api/threads/silent            no answer at all
+/api/threads/status/STATUS     that status; with a Location, and without a body where there is none
+/api/tab/socket                an upgrade; then whatever comes goes back, until somebody says `BYE`
+/api/tab/websocket             the same in WebSocket's frames
 /threads, /auth, …             a page, with a cookie and with CORS headers of its own
 """
 
@@ -14,6 +21,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import select
 import socket
 import struct
 import sys
@@ -26,6 +34,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import attrs
+from wsproto import ConnectionType, WSConnection
+from wsproto.connection import ConnectionState
+from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Event, Ping, Request, TextMessage
 
 AMP_KEY: Final = "sgamp_user_01_of_the_owner"
 """The key that it takes."""
@@ -39,8 +50,15 @@ USER: Final[Mapping[str, object]] = {
 PLAIN: Final = json.dumps({"threads": [{"id": f"T-{number}"} for number in range(300)]}).encode()
 """What the gzip paths hold."""
 EVENTS: Final = tuple(f"data: {number}\n\n".encode() for number in range(5))
+CODED: Final = gzip.compress(PLAIN, mtime=0)
+"""The same in gzip, to the byte."""
+LARGE_BYTES: Final = 20 * 1024 * 1024
 PROMISED: Final = 1000
 """Bytes that a cut answer announced."""
+LOCATION: Final = "https://elsewhere.example/x?y=%20&z#a"
+BYE: Final = b"bye"
+WAIT_SECONDS: Final = 20.0
+"""For the test, and for whoever is to leave."""
 
 
 @attrs.frozen
@@ -65,7 +83,7 @@ class Visit:
 
 
 class ControlPlane(ThreadingHTTPServer):
-    """State: who came, in order, and who is still there."""
+    """State: who came, in order, and whether somebody left."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -77,6 +95,10 @@ class ControlPlane(ThreadingHTTPServer):
         """Somebody left in the middle of an answer that never ends, or of a body."""
         self.go_on = threading.Event()
         """What waits may end."""
+        self.turns = threading.Semaphore(0)
+        """An event of a stream that waits for its turn."""
+        self.pieces = 0
+        """Of bodies, that have come."""
 
     def handle_error(self, request: object, client_address: object) -> None:
         """The daemon may leave whenever it likes; everything else is told."""
@@ -91,6 +113,12 @@ class ControlPlane(ThreadingHTTPServer):
     def visits_to(self, path: str) -> list[Visit]:
         """Those of one path."""
         return [visit for visit in self.visits if urlsplit(visit.target).path == path]
+
+    def forget(self) -> None:
+        """Begin anew: what waits ends."""
+        self.go_on.set()
+        self.visits, self.left = [], threading.Event()
+        self.go_on, self.turns, self.pieces = threading.Event(), threading.Semaphore(0), 0
 
 
 @contextmanager
@@ -125,10 +153,14 @@ class _Conversation(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         path = urlsplit(self.path).path
         try:
-            if path.endswith("/socket"):
+            if path in ("/api/tab/socket", "/api/tab/websocket"):
                 self._note(b"")
-                self._socket()
+                self.close_connection = True
+                self._socket() if path.endswith("/socket") else self._websocket()
                 return
+            if path == "/api/telemetry/late":
+                self._note(b"")
+                self.server.go_on.wait(WAIT_SECONDS)
             body = b"".join(self._pieces())
         except OSError:
             self.server.left.set()
@@ -147,10 +179,16 @@ class _Conversation(BaseHTTPRequestHandler):
         return {
             "api/internal": self._internal,
             "api/telemetry/echo": self._echo,
+            "api/telemetry/late": lambda _, body: self._whole(200, b"%d" % len(body)),
             "api/threads/gzip": self._gzip,
+            "api/threads/coded": lambda *_: self._whole(200, CODED, Content_Encoding="gzip"),
             "api/threads/stream": self._stream,
+            "api/threads/turns": self._turns,
+            "api/threads/large": self._large,
             "api/threads/cut": self._cut,
             "api/threads/slow": self._slow,
+            "api/threads/silent": self._silent,
+            "api/threads/status": self._status,
         }
 
     def _pieces(self) -> Iterator[bytes]:
@@ -158,7 +196,9 @@ class _Conversation(BaseHTTPRequestHandler):
             while size := int(self._line().split(b";")[0], 16):
                 yield self._exactly(size)
                 self._line()
-            self._line()
+            while trailer := self._line():
+                name, _, value = trailer.decode().partition(":")
+                self.headers.add_header(name, value.strip())
             return
         left = int(self.headers.get("content-length", 0))
         while left:
@@ -176,6 +216,7 @@ class _Conversation(BaseHTTPRequestHandler):
         piece = self.rfile.read(size)
         if len(piece) < size:
             raise ConnectionResetError
+        self.server.pieces += 1
         return piece
 
     # -- answers
@@ -216,13 +257,36 @@ class _Conversation(BaseHTTPRequestHandler):
             self.wfile.write(page)
 
     def _gzip(self, steps: list[str], body: bytes) -> None:
-        self._whole(int(steps[0]) if steps else 200, gzip.compress(PLAIN))
+        if steps == ["stream"]:
+            self._whole(200, CODED, "text/event-stream")
+        else:
+            self._whole(int(steps[0]) if steps else 200, CODED)
 
     def _stream(self, steps: list[str], body: bytes) -> None:
         self._head(200, Content_Type="text/event-stream", Transfer_Encoding="chunked")
         for event in EVENTS:
             self._chunk(event)
         self._chunk(b"")
+
+    def _turns(self, steps: list[str], body: bytes) -> None:
+        turns = self.server.turns
+        self._head(200, Content_Type="text/event-stream", Transfer_Encoding="chunked")
+        for event in EVENTS:
+            turns.acquire(timeout=WAIT_SECONDS)
+            self._chunk(event)
+        self._chunk(b"")
+
+    def _large(self, steps: list[str], body: bytes) -> None:
+        self._head(200, Content_Type="application/octet-stream", Content_Length=LARGE_BYTES)
+        for _ in range(LARGE_BYTES // 65536):
+            self.wfile.write(b"x" * 65536)
+
+    def _status(self, steps: list[str], body: bytes) -> None:
+        status = int(steps[0])
+        if status in (204, 304):
+            self._head(status, ETag='"1"')
+        else:
+            self._whole(status, b"{}", Location=LOCATION)
 
     def _cut(self, steps: list[str], body: bytes) -> None:
         how = steps[0]
@@ -237,22 +301,58 @@ class _Conversation(BaseHTTPRequestHandler):
         self._reset()
 
     def _slow(self, steps: list[str], body: bytes) -> None:
+        left, go_on = self.server.left, self.server.go_on
         self._head(200, Content_Type="text/event-stream", Transfer_Encoding="chunked")
         try:
-            while not self.server.go_on.wait(0.02):
+            while not go_on.wait(0.02):
                 self._chunk(EVENTS[0])
         except OSError:
-            self.server.left.set()
+            left.set()
             self.close_connection = True
 
+    def _silent(self, steps: list[str], body: bytes) -> None:
+        left = self.server.left
+        select.select([self.connection], [], [], WAIT_SECONDS)
+        left.set()
+        self.close_connection = True
+
     def _socket(self) -> None:
+        left = self.server.left
         self._head(101, Connection="Upgrade", Upgrade=self.headers.get("upgrade", ""))
         self.wfile.write(b"welcome ")
         self.wfile.flush()
-        self.close_connection = True
         while data := self.connection.recv(65536):
             self.connection.sendall(data)
-        self.server.left.set()
+            if data.endswith(BYE):
+                return
+        left.set()
+
+    def _websocket(self) -> None:
+        left = self.server.left
+        wire = WSConnection(ConnectionType.SERVER)
+        lines = [(name.encode(), value.encode()) for name, value in self.headers.items()]
+        wire.initiate_upgrade_connection(lines, self.path)
+        while self._frames(wire) and (data := self.connection.recv(65536)):
+            wire.receive_data(data)
+        left.set()
+
+    def _frames(self, wire: WSConnection) -> bool:
+        """Answer those that have come; whether there may be more."""
+        for event in wire.events():
+            if wire.state is ConnectionState.CLOSED:
+                return False
+            answer: Event | None = None
+            if isinstance(event, Request):
+                answer = AcceptConnection()
+            elif isinstance(event, TextMessage) and event.data == BYE.decode():
+                answer = CloseConnection(1000, "bye")
+            elif isinstance(event, (TextMessage, BytesMessage)):
+                answer = event
+            elif isinstance(event, (Ping, CloseConnection)):
+                answer = event.response()
+            if answer is not None:
+                self.connection.sendall(wire.send(answer))
+        return wire.state is not ConnectionState.CLOSED
 
     def _chunk(self, piece: bytes) -> None:
         self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))

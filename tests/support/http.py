@@ -19,7 +19,7 @@ from twisted.web.server import Request
 from cliproxy.ask import Ask
 from cliproxy.config.schema import Access
 from cliproxy.errors import ProxyError
-from cliproxy.modules import Dress, Errand, Registers, Reply
+from cliproxy.modules import Dress, Errand, HasRoutes, Reply
 from cliproxy.secret import Secret
 from cliproxy.streaming.flusher import Flusher
 from cliproxy.streaming.outlet import Outlet
@@ -151,7 +151,7 @@ class Client:
         access: Access | None = None,
         peer: IAddress = LOCAL,
         here: IAddress = HERE,
-        modules: Iterable[Registers] = (),
+        modules: Iterable[HasRoutes] = (),
     ) -> None:
         self.house = house or FakeHouse()
         self.clock = self.house.clock

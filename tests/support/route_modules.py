@@ -12,6 +12,8 @@ HELLO = "tests.support.route_modules.Hello"
 BROKEN = "tests.support.route_modules.Broken"
 UNMADE = "tests.support.route_modules.Unmade"
 DEAF = "tests.support.route_modules.Deaf"
+LEAVING = "tests.support.route_modules.Leaving"
+SCRIPT = "tests.support.route_modules.Script"
 
 
 class Hello:
@@ -59,6 +61,27 @@ class Deaf(Hello):
     def reconfigure(self, settings: Mapping[str, object]) -> None:
         """See `RouteModule`."""
         raise RuntimeError("what?")
+
+
+class Script:
+    """No module: it exits, as a script does when it is imported."""
+
+    def __init__(self) -> None:
+        raise SystemExit(3)
+
+
+class Leaving(Hello):
+    """Exits whenever it is told anything."""
+
+    name = "leaving"
+
+    def register(self, app: App, context: Context) -> None:
+        """See `RouteModule`."""
+        raise SystemExit(3)
+
+    def reconfigure(self, settings: Mapping[str, object]) -> None:
+        """See `RouteModule`."""
+        raise SystemExit(3)
 
 
 class Unmade:

@@ -24,6 +24,7 @@ from zope.interface import implementer
 
 from cliproxy.config.schema import (
     Access,
+    Amp,
     ClaudeKey,
     CodexKey,
     Config,
@@ -51,6 +52,8 @@ Json = dict[str, Any]
 CLIENT_KEY: Final = "sk-cliproxy-of-a-client-0123456789"
 DEADLINE_SECONDS: Final = 20.0
 """After so long a test has failed."""
+NO_AMP: Final = Amp()
+AS_WRITTEN: Final[Mapping[bytes, bytes]] = {}
 
 MODELS: Final[Mapping[str, str]] = {
     "anthropic": "claude-sonnet-4-5",
@@ -131,20 +134,26 @@ class Proxy:
 class _Recorder:
     agent: DemoAgent
     asked: list[Asked]
+    misread: Mapping[bytes, bytes]
 
     def request(
         self, method: bytes, uri: bytes, headers: Headers | None = None, bodyProducer: IBodyProducer | None = None
     ) -> Deferred[IResponse]:
         assert isinstance(bodyProducer, BytesProducer)
-        self.asked.append(Asked(uri.decode(), headers or Headers(), bodyProducer.content))
-        return self.agent.request(method, uri, headers, bodyProducer)
+        content = bodyProducer.content
+        self.asked.append(Asked(uri.decode(), headers or Headers(), content))
+        for written, read in self.misread.items():
+            content = content.replace(written, read)
+        return self.agent.request(method, uri, headers, BytesProducer(content))
 
 
 class _RecordedHouse(House):
     """Every way out leads to the demo."""
 
-    def __init__(self, config: Config, reactor: SelectReactor, asked: list[Asked]) -> None:
-        self._recorder = _Recorder(DemoAgent(reactor, DemoSettings()), asked)
+    def __init__(
+        self, config: Config, reactor: SelectReactor, asked: list[Asked], misread: Mapping[bytes, bytes]
+    ) -> None:
+        self._recorder = _Recorder(DemoAgent(reactor, DemoSettings()), asked, misread)
         super().__init__(config, reactor)
 
     def _make_transport(self, timeouts: Timeouts) -> Transport:
@@ -152,11 +161,14 @@ class _RecordedHouse(House):
 
 
 @contextmanager
-def running() -> Iterator[Proxy]:
-    """A daemon with an account for each of the four formats. None of them ever cools: each test stands for itself."""
+def running(amp: Amp = NO_AMP, misread: Mapping[bytes, bytes] = AS_WRITTEN) -> Iterator[Proxy]:
+    """A daemon with an account for each of the four formats. None of them ever cools: each test stands for itself.
+
+    `misread`: what the models take for something else, such as the letters of a name.
+    """
     reactor = SelectReactor()
     asked: list[Asked] = []
-    house = _RecordedHouse(_config(), reactor, asked)
+    house = _RecordedHouse(_config(amp), reactor, asked, misread)
     ports: list[int] = []
     ready = Event()
 
@@ -178,7 +190,7 @@ def running() -> Iterator[Proxy]:
     assert not thread.is_alive()
 
 
-def _config() -> Config:
+def _config(amp: Amp) -> Config:
     key = Secret("sk-of-an-account-0123456789")
     models = {name: (Model(model, name),) for name, model in MODELS.items()}
     return Config(
@@ -192,6 +204,7 @@ def _config() -> Config:
             ),
         ),
         retrying=Retrying(request_retry=0, max_cooldown_seconds=0),
+        amp=amp,
     )
 
 

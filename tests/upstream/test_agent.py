@@ -435,7 +435,7 @@ def test_a_body_that_could_not_be_repeated_goes_to_a_new_connection(pooled: Pool
     assert (idle.heard, len(pooled.dialler.dials)) == (b"", 2)
 
 
-def test_and_behind_its_answer_that_connection_is_kept(pooled: Pooled) -> None:
+def test_behind_the_answer_to_an_upload_its_connection_is_kept(pooled: Pooled) -> None:
     request = pooled.upload(Arriving(3, b"abc"))
     pooled.accept().say(OK)
     request.take()

@@ -88,6 +88,8 @@ def test_interim_answers_are_passed_over() -> None:
         b"\x16\x03\x01\x02\x00",
         b"SSH-2.0-OpenSSH\r\n",
         b"HTTP/1.1 20 OK\r\n\r\n",
+        b"HTTP/1.1 000 Nothing\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 099 Nothing\r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.1 abc OK\r\n\r\n",
         b"HTTP/2 200\r\n\r\n",
         with_head(b"no colon"),

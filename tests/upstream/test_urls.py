@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cliproxy.formats.wire import Operation
 from cliproxy.secret import Secret
 from cliproxy.upstream.accounts import Account
-from cliproxy.upstream.urls import SettledURL, url_at, url_for
+from cliproxy.upstream.urls import SettledURL, base_of, url_at, url_for
 
 GENERATE = Operation.GENERATE
 COUNT = Operation.COUNT_TOKENS
@@ -252,3 +252,11 @@ def test_no_target_leaves_the_request_line_or_the_host(target: bytes) -> None:
     assert not {" ", "#"} & set(text)
     assert (url.scheme, url.host, url.port, url.userinfo) == ("https", "ampcode.example", 443, "")
     assert url.to_uri() is url
+
+
+def test_a_base_is_read_once_however_often_it_is_asked_for() -> None:
+    assert base_of("https://ampcode.example/a") is base_of("https://ampcode.example/a")
+
+
+def test_bases_are_told_apart_by_their_whole_text() -> None:
+    assert base_of("https://ampcode.example/a") != base_of("https://ampcode.example/b")

@@ -130,6 +130,10 @@ def test_an_address_is_read(text: str, told: str) -> None:
     assert str(as_address(text)) == told
 
 
+def test_an_address_with_a_long_scope_is_one_however_long() -> None:
+    assert str(as_address("fe80::1%" + "x" * 100)) == "fe80::1%" + "x" * 100
+
+
 @pytest.mark.parametrize("text", ["", "localhost", "127.1", "127.0.0.1:80", "[::1]", "1", "0177.0.0.1", " 127.0.0.1"])
 def test_any_other_text_is_no_address(text: str) -> None:
     assert as_address(text) is None

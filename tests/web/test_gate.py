@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 
 from cliproxy.config.schema import Access
-from cliproxy.web.gate import without_keys
+from cliproxy.web.gate import Gate, without_key_parameters
 from tests.support.http import HERE, KEY, LOCAL, REMOTE, Client, with_keys
 from tests.web.conftest import Connect
+
+GATE = Gate(with_keys())
 
 APP = "https://app.example"
 SOCKET = UNIXAddress("/run/cliproxy.sock")
@@ -333,7 +337,7 @@ def test_without_keys_nobody_else_is_served(connect: Connect, peer: IPv4Address 
     ],
 )
 def test_keys_are_cut_out_of_a_query(uri: bytes, rest: bytes) -> None:
-    assert without_keys(uri) == rest
+    assert without_key_parameters(uri) == rest
 
 
 PIECES = st.sampled_from(
@@ -354,3 +358,62 @@ def test_no_key_that_admits_is_left_in_the_uri(query: str) -> None:
         left = client.house.asked[0].query.decode()
         assert again.post(b'{"model": "m"}', target=f"/v1/messages?{left}").status == 401
         again.leave()
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        (b"/api/user", b"/api/user"),
+        (b"/api/user?", b"/api/user?"),
+        (b"/api/user?key=%b", b"/api/user"),
+        (b"/api/user?auth_token=%b", b"/api/user"),
+        (b"/api/user?anything=%b", b"/api/user"),
+        (b"/api/user?%b", b"/api/user"),
+        (b"/api/user?key=other", b"/api/user?key=other"),
+        (b"/api/user?auth_token=amps%%20own", b"/api/user?auth_token=amps%%20own"),
+        (b"/api/user?b=2&key=%b&a=1", b"/api/user?b=2&a=1"),
+        (b"/api/user?key=%b&b=2&key=other", b"/api/user?b=2&key=other"),
+        (b"/api/user?key=%b&key=%b", b"/api/user"),
+        (b"/api/user?a&&b=&key=%b&", b"/api/user?a&&b=&"),
+        (b"/api/user?key=%b&&", b"/api/user?&"),
+        (b"/api/user?&key=%b", b"/api/user?"),
+        (b"/api/user?a=1;key=%b;c=3", b"/api/user?a=1;c=3"),
+        (b"/api/user?z=%%7e&q=a+b&key=%b&x=%%2F?", b"/api/user?z=%%7e&q=a+b&x=%%2F?"),
+    ],
+)
+def test_only_pairs_that_hold_a_key_of_ours_are_cut_out_of_what_is_passed_on(target: bytes, expected: bytes) -> None:
+    given, kept = (text.replace(b"%b", KEY.encode()).replace(b"%%", b"%") for text in (target, expected))
+    assert GATE.without_own_keys(given) == kept
+
+
+def test_a_key_that_is_percent_encoded_is_found() -> None:
+    encoded = b"".join(b"%%%02x" % byte for byte in KEY.encode())
+    assert GATE.without_own_keys(b"/api/user?key=" + encoded + b"&a=1") == b"/api/user?a=1"
+
+
+def test_a_key_with_a_separator_in_it_takes_the_query_along() -> None:
+    key = b"sk;strange&key"
+    assert Gate(with_keys(key.decode())).without_own_keys(b"/api/user?a=1&key=" + key) == b"/api/user"
+
+
+PAIRS = st.lists(
+    st.sampled_from([b"a=1", b"", b"=", b"%zz", b"key=", b"x=%26", b"\xff", b"k=" + KEY.encode(), KEY.encode()]),
+    max_size=8,
+)
+SEPARATORS = st.lists(st.sampled_from([b"&", b";"]), min_size=8, max_size=8)
+
+
+@settings(max_examples=50)
+@given(PAIRS, SEPARATORS)
+def test_every_other_byte_stays(pairs: list[bytes], between: list[bytes]) -> None:
+    query = b"".join(part for pair, separator in zip(pairs, between, strict=False) for part in (separator, pair))[1:]
+    _, mark, rest = GATE.without_own_keys(b"/p?" + query).partition(b"?")
+    kept = [pair for pair in re.split(b"[&;]", query) if KEY.encode() not in pair]
+    assert (re.split(b"[&;]", rest) if mark else []) == kept
+    if KEY.encode() not in query:
+        assert rest == query
+
+
+@pytest.mark.parametrize("pair", [b"key=ab", b"auth_token=%61b", b"ab"])
+def test_a_short_key_of_ours_is_cut_out_where_it_is_all_of_a_value(pair: bytes) -> None:
+    assert Gate(with_keys("ab")).without_own_keys(b"/p?x=cab&" + pair) == b"/p?x=cab"

@@ -15,8 +15,9 @@ from cliproxy.config.schema import Access
 from cliproxy.errors import UnknownModel
 from cliproxy.modules import App, Context, Handler, ListShape, Pages
 from cliproxy.secret import Secret
+from cliproxy.web.uploads import SMALL_BODY_BYTES
 from tests.support.http import KEY, LOCAL, REMOTE, Client, FakeHouse, with_keys
-from tests.support.route_modules import Broken, Hello
+from tests.support.route_modules import Broken, Hello, Leaving
 
 APP = "https://app.example"
 
@@ -97,6 +98,31 @@ def test_a_module_that_fails_to_register_leaves_none_of_its_routes(failures: lis
     assert logged["module"] == "broken"
     assert [module.name for module in client.doors.registered] == ["hello"]
     assert client.ask("GET", "/hello/you").status == 200
+
+
+def test_a_module_that_exits_does_not_end_the_daemon(failures: list[LogEvent]) -> None:
+    client = Client(modules=[Leaving(), Hello()])
+    (logged,) = failures
+    failures.clear()
+    assert logged["module"] == "leaving"
+    assert client.ask("GET", "/hello/you").status == 200
+
+
+@pytest.mark.parametrize("error", [RuntimeError("too late"), UnknownModel("x", ())])
+def test_an_error_behind_the_beginning_of_an_answer_does_not_end_it_in_order(
+    error: Exception, failures: list[LogEvent]
+) -> None:
+    """Its words stood behind those of the answer, which looked whole."""
+
+    def begin(request: Request) -> bytes:
+        request.write(b"the beginning")
+        raise error
+
+    client = serving(begin)
+    client.send("GET", "/x")
+    failures.clear()
+    assert client.transport.aborted
+    assert client.transport.value().endswith(b"the beginning\r\n")
 
 
 @pytest.mark.parametrize(("path", "method"), [("/v1/messages", "POST"), ("/healthz", "GET")])
@@ -273,6 +299,29 @@ def test_a_trusted_proxys_chain_is_gone_on_with() -> None:
     line = "X-Forwarded-For: 8.8.8.8"
     told_as = told(lambda context, request: context.forwarded_for(request).decode(), line, access=access)
     assert told_as == "8.8.8.8, 127.0.0.1"
+
+
+@pytest.mark.parametrize(("method", "target"), [("POST", "/up"), ("PUT", "/up/stairs")])
+def test_a_route_that_streams_takes_no_other_routes_body_early(method: str, target: str) -> None:
+    """Its path, or what stands before the first variable in it, used to decide for all."""
+    taken: list[bytes] = []
+
+    def register(app: App, context: Context) -> None:
+        @app.route("/up", ("POST",))
+        @app.route("/up/stairs", ("PUT",))
+        def whole(request: Request) -> bytes:
+            taken.append(context.raw_body(request))
+            return b""
+
+        @app.route("/up", ("PUT",), streams=True)
+        @app.route("/up/<anything:rest>", ("POST",), streams=True)
+        def early(request: Request, **_: str) -> bytes:
+            raise AssertionError("another route's")
+
+    body = bytes(SMALL_BODY_BYTES + 1)
+    client = Client(FakeHouse(body_limit=2 * len(body)), modules=[Module(register)])
+    client.ask(method, target, body=body)
+    assert taken == [body]
 
 
 def test_a_body_may_be_had_as_it_came() -> None:

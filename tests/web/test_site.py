@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from io import StringIO
 
 import orjson
@@ -13,8 +14,10 @@ from twisted.logger import LogEvent
 from twisted.python.failure import Failure
 from twisted.web.server import Site
 
+from cliproxy.amp.module import AmpModule
 from cliproxy.config.schema import Access
 from cliproxy.errors import Overloaded, RateLimited
+from cliproxy.modules import HasRoutes
 from cliproxy.web.gate import Gate
 from cliproxy.web.site import Doors
 from tests.support.http import HERE, KEY, LOCAL, Client, FakeHouse, Wire, unavailable, with_keys
@@ -283,16 +286,28 @@ def test_a_key_in_the_query_goes_no_further(connect: Connect, access: Access) ->
         assert client.house.asked[-1].query == b"beta=true"
 
 
-def test_a_key_is_not_in_the_access_log_of_a_server_that_mounts_this() -> None:
+def logged(request: bytes, modules: Iterable[HasRoutes] = ()) -> str:
+    """What a server that mounts this writes to its access log about a request."""
     log = StringIO()
-    site = Site(Doors(FakeHouse(), Gate(with_keys())), reactor=Clock())
+    site = Site(Doors(FakeHouse(), Gate(with_keys()), modules), reactor=Clock())
     site.logFile = log
     channel = site.buildProtocol(LOCAL)
     channel.makeConnection(Wire(hostAddress=HERE, peerAddress=LOCAL))
-    channel.dataReceived(b"GET /v1/models?beta=true&key=%b HTTP/1.1\r\nHost: localhost\r\n\r\n" % KEY.encode())
+    channel.dataReceived(request + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
     channel.connectionLost(Failure(ConnectionDone()))
-    assert "GET /v1/models?beta=true HTTP/1.1" in log.getvalue()
-    assert KEY not in log.getvalue()
+    return log.getvalue()
+
+
+def test_a_key_is_not_in_the_access_log_of_a_server_that_mounts_this() -> None:
+    line = logged(b"GET /v1/models?beta=true&key=%b" % KEY.encode())
+    assert "GET /v1/models?beta=true HTTP/1.1" in line
+    assert KEY not in line
+
+
+@pytest.mark.parametrize("method", [b"GET", b"OPTIONS"])
+def test_a_key_of_ours_is_not_in_it_where_requests_are_passed_on_either(method: bytes) -> None:
+    line = logged(b"%b /api/user?key=another&x=%b" % (method, KEY.encode()), [AmpModule()])
+    assert f"{method.decode()} /api/user?key=another HTTP/1.1" in line
 
 
 # -- clients that leave

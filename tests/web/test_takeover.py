@@ -85,14 +85,14 @@ def test_what_comes_later_is_the_protocols(client: Taken) -> None:
     assert client.talk.heard == [b"one", b"GET / HTTP/1.1\r\n\r\n"]
 
 
-def test_so_is_what_came_in_the_same_read(client: Taken) -> None:
+def test_what_came_in_the_same_read_is_the_protocols_too(client: Taken) -> None:
     client.feed(SWITCH + b"one", b"two")
     client.clock.advance(0)
     assert client.talk.heard == [b"one", b"two"]
 
 
 @pytest.mark.parametrize("head", [SWITCH, SWITCH.replace(b"\r\n\r\n", b"\r\nContent-Length: 2\r\n\r\n{}")])
-def test_so_is_what_came_before(client: Taken, head: bytes) -> None:
+def test_what_came_before_it_was_taken_over_is_the_protocols_too(client: Taken, head: bytes) -> None:
     client.door.serve = lambda _: None
     client.feed(head + b"one", b"two")
     client.take_over(client.request)

@@ -18,7 +18,7 @@ from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, Tex
 from zope.interface import implementer
 
 from cliproxy.modules import TakesConnection
-from cliproxy.streaming.pump import MAX_STALL_SECONDS
+from cliproxy.streaming.outlet import MAX_STALL_SECONDS
 from cliproxy.streaming.silence import Silence
 
 PING_SECONDS: Final = 30.0

@@ -10,7 +10,7 @@ from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
 from zope.interface.verify import verifyClass
 
 from cliproxy.config.schema import KIB, Listening
-from cliproxy.streaming.pump import MAX_STALL_SECONDS
+from cliproxy.streaming.outlet import MAX_STALL_SECONDS
 from cliproxy.web.sockets.socket import CLOSE_SECONDS, PING_SECONDS, WebSocket
 from tests.support.house import SOCKET_BYTES, Daemon, logged
 from tests.support.sockets import SocketClient, connect, create, created, daemon, delta, whole

@@ -11,13 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.web.http_headers import Headers
 
-from cliproxy.amp.gunzip import (
+from cliproxy.passing.gunzip import (
     MAX_CAME_BYTES,
+    MAX_HELD_BYTES,
     MAX_MEMBERS,
     MAX_PLAIN_BYTES,
     PIECE_BYTES,
     STEP_BYTES,
     MaybeGzip,
+    Room,
     may_be_gzip,
 )
 
@@ -221,3 +223,42 @@ def test_members_without_end_are_not_decoded() -> None:
 
 def test_a_byte_at_a_time_is_gzip_too() -> None:
     assert decoded(*(bytes([byte]) for byte in ZIPPED)) == PLAIN
+
+
+# -- all of them together
+
+
+def test_bodies_do_not_hold_more_than_there_is_room_for() -> None:
+    """Each had its bounds, and a hundred of them a hundred times that."""
+    room = Room(len(ZIPPED) + len(PLAIN))
+    first, second = MaybeGzip(room), MaybeGzip(room)
+    first.feed(ZIPPED)
+    second.feed(ZIPPED)
+    assert (first.sound, second.sound) == (True, False)
+
+
+def test_what_is_inflated_takes_up_room_too() -> None:
+    room = Room(len(ZIPPED) + len(PLAIN) - 1)
+    suspect = MaybeGzip(room)
+    suspect.feed(ZIPPED)
+    suspect.step()
+    assert not suspect.sound
+    assert suspect.came == [ZIPPED]
+
+
+def test_what_does_not_begin_as_gzip_takes_up_none() -> None:
+    room = Room(3)
+    suspect = MaybeGzip(room)
+    suspect.feed(PLAIN)
+    assert room.left == 3
+
+
+def test_there_is_room_again_when_somebody_has_left() -> None:
+    room = Room()
+    suspect = MaybeGzip(room)
+    suspect.feed(ZIPPED)
+    suspect.step()
+    before = room.left
+    suspect.leave()
+    suspect.leave()
+    assert before < room.left == MAX_HELD_BYTES

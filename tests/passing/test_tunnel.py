@@ -8,10 +8,10 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from cliproxy.amp.tunnel import CLOSE_SECONDS, IDLE_SECONDS, Tunnel
 from cliproxy.errors import UpgradeRequired
 from cliproxy.modules import Connection, TakesConnection
-from tests.support.amp import Pipe, Told
+from cliproxy.passing.tunnel import CLOSE_SECONDS, IDLE_SECONDS, Tunnel
+from tests.support.passing import Pipe, Told
 
 
 class Way:
@@ -111,7 +111,7 @@ def test_when_both_are_over_nothing_stays_behind(way: Way) -> None:
     assert "abort" not in way.client.did + way.upstream.did
 
 
-def test_the_other_way_round_too(way: Way) -> None:
+def test_when_both_are_over_in_the_other_order_nothing_stays_behind(way: Way) -> None:
     way.client_leaves()
     way.upstream.end()
     assert way.timers == 0

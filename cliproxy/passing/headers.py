@@ -2,7 +2,7 @@
 
 Of the forwarding headers, the client's say where it sits and through what it came; in their place goes one
 X-Forwarded-For with as much of that as is believed. `Via` names no addresses: it is kept and grows by one entry, as
-RFC 9110 (7.6.3) wants of a gateway, and so betrays a daemon that is its own control plane.
+RFC 9110 (7.6.3) wants of a gateway, and so betrays a daemon that is its own upstream.
 
 Of an answer's headers, those about the host that it came of are not told of ours: Strict-Transport-Security would keep
 a browser from the plain HTTP of everything else on this machine, and Alt-Svc would lead it to a port that is not ours.
@@ -10,7 +10,6 @@ a browser from the plain HTTP of everything else on this machine, and Alt-Svc wo
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -24,7 +23,7 @@ HoldsKey = Callable[[bytes], bool]
 
 VIA: Final = b"1.1 cliproxy"
 MAX_ROUNDS: Final = 4
-"""Daemons that stand behind each other. One that has itself for a control plane would pass a request on without end."""
+"""Daemons that stand behind each other. One that is its own upstream would pass a request on without end."""
 
 _HOP_BY_HOP: Final = frozenset({b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade"})
 """RFC 9110, 7.6.1; beside these, `Proxy-*` and whatever Connection lists."""
@@ -33,7 +32,6 @@ _CREDENTIALS: Final = frozenset({b"authorization", b"x-api-key", b"x-goog-api-ke
 _FORWARDING: Final = frozenset({b"forwarded", b"x-real-ip"})
 """Beside `X-Forwarded-*`."""
 _OF_THE_HOST: Final = frozenset({b"strict-transport-security", b"alt-svc"})
-_SEPARATORS: Final = re.compile(rb"([&;])")
 _CLEARTEXT_HTTP2: Final = b"h2c"
 """Behind such an upgrade a client could ask anything, with whatever headers. It is left out; servers may do so, too."""
 
@@ -48,7 +46,7 @@ def request_lines(
         if not (name in _OF_THE_SENDER or name in _CREDENTIALS or _is_forwarding(name) or holds_key(value))
     ]
     lines += ((b"x-forwarded-for", forwarded_for), (b"via", VIA))
-    if upgrade is not None:
+    if upgrade is not None and not holds_key(upgrade):
         lines.append((b"upgrade", upgrade))
     if key is not None:
         shown = key.reveal().encode("ascii")
@@ -68,20 +66,6 @@ def goes_round(headers: Headers) -> bool:
     """Whether a request has come through so many of us that it will come back for ever."""
     entries = b",".join(headers.getRawHeaders(b"via", [])).split(b",")
     return sum(entry.strip() == VIA for entry in entries) >= MAX_ROUNDS
-
-
-def target_without_keys(target: bytes, holds_key: HoldsKey) -> bytes:
-    """Path and query without the pairs that hold a client key. Every other byte stays, empty pairs and all."""
-    path, mark, query = target.partition(b"?")
-    if not mark or not holds_key(query):
-        return target
-    pieces = _SEPARATORS.split(query)  # a pair, a separator, a pair …
-    pairs = zip((b"", *pieces[1::2]), pieces[::2], strict=True)
-    kept = [(separator, pair) for separator, pair in pairs if not holds_key(pair)]
-    rest = b"".join(separator + pair for separator, pair in kept)
-    if not kept or holds_key(rest):  # a key with such a separator in it stands in no single pair
-        return path
-    return path + mark + rest[len(kept[0][0]) :]
 
 
 def response_lines(headers: Headers) -> list[Line]:

@@ -21,14 +21,12 @@ from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
 from zope.interface import implementer
 
-from cliproxy.amp.gunzip import MaybeGzip
-from cliproxy.streaming.outlet import Outlet
+from cliproxy.passing.gunzip import MaybeGzip
+from cliproxy.streaming.outlet import MAX_STALL_SECONDS, Outlet
 from cliproxy.streaming.silence import Silence
 
 IDLE_SECONDS: Final = 600.0
-"""Without a byte of the upstream. Long polls and event streams of a control plane are silent for minutes."""
-MAX_STALL_SECONDS: Final = 600.0
-"""How long a client may leave its socket full."""
+"""Without a byte of the upstream. Long polls and event streams may be silent for minutes."""
 PARTING_SECONDS: Final = 0.25
 """Before a cut, for what was told last to leave this machine: a connection that is cut takes back what has not."""
 
@@ -59,7 +57,7 @@ class Relay(Protocol):
         self._clock = clock
         self._begin = begin
         self._length = length
-        self._suspect = suspect
+        self._suspect = self._gathered = suspect
         self._waiting: deque[bytes] = deque()
         """For the client's end to have room: no more than one read, or a gathered body."""
         self._full = False
@@ -146,6 +144,8 @@ class Relay(Protocol):
     def _pass(self, pieces: list[bytes]) -> None:
         self._suspect = None
         self._waiting.extend(pieces)
+        if self._gathered is not None:
+            self._gathered.drop()
         self._tell()
 
     # -- telling
@@ -209,6 +209,8 @@ class Relay(Protocol):
             self._later.cancel()
         self._suspect = None
         self._waiting.clear()
+        if self._gathered is not None:
+            self._gathered.leave()
 
     def _read_upstream(self, *, reading: bool) -> None:
         if self.transport is None or self._whole is not None or self._phase is Phase.ENDED:

@@ -15,9 +15,10 @@ from twisted.python.failure import Failure
 from twisted.web.http import PotentialDataLoss
 from zope.interface.verify import verifyObject
 
-from cliproxy.amp.gunzip import PIECE_BYTES, STEP_BYTES, MaybeGzip
-from cliproxy.amp.relay import IDLE_SECONDS, MAX_STALL_SECONDS, PARTING_SECONDS, Relay
-from tests.support.amp import Mouth, Told
+from cliproxy.passing.gunzip import MAX_HELD_BYTES, PIECE_BYTES, STEP_BYTES, MaybeGzip, Room
+from cliproxy.passing.relay import IDLE_SECONDS, PARTING_SECONDS, Relay
+from cliproxy.streaming.outlet import MAX_STALL_SECONDS
+from tests.support.passing import Mouth, Told
 
 PLAIN = b'{"threads":[1,2,3]}'
 ZIPPED = gzip.compress(PLAIN, mtime=0)
@@ -26,12 +27,12 @@ ZIPPED = gzip.compress(PLAIN, mtime=0)
 class Way:
     """A body between an upstream and a client."""
 
-    def __init__(self, suspect: bool = False, length: int | None = None) -> None:
+    def __init__(self, suspect: bool = False, length: int | None = None, room: Room | None = None) -> None:
         self.clock = Clock()
         self.mouth = Mouth(self.clock)
         self.begun: list[int | None] = []
         self.told = Told()
-        self.relay = Relay(self.mouth, self.clock, self._begin, length, MaybeGzip() if suspect else None)
+        self.relay = Relay(self.mouth, self.clock, self._begin, length, MaybeGzip(room) if suspect else None)
         self.outcomes: list[object] = []
         self.relay.done.addBoth(self.outcomes.append)
         self.told.deliver(self.relay)
@@ -195,7 +196,7 @@ def test_a_cut_waits_for_a_full_client() -> None:
     assert way.mouth.body == b"half"
 
 
-def test_but_not_for_ever() -> None:
+def test_a_cut_does_not_wait_for_ever_for_a_full_client() -> None:
     way = Way()
     way.mouth.fill()
     way.told.say(b"half").cut()
@@ -413,3 +414,24 @@ def test_a_decoded_body_waits_for_room_piece_by_piece() -> None:
         way.mouth.drain(room=1)
     assert len(way.mouth.body) == 3 * PIECE_BYTES
     assert way.mouth.finished
+
+
+# -- the room that gathered bodies take up
+
+
+@pytest.mark.parametrize("ending", ["end", "cut", "left"])
+def test_the_room_of_a_gathered_body_is_given_back_however_it_ends(ending: str) -> None:
+    room = Room()
+    way = Way(suspect=True, room=room)
+    way.told.say(ZIPPED[:10])
+    assert room.left == MAX_HELD_BYTES - 10
+    if ending == "left":
+        way.relay.done.cancel()
+    elif ending == "cut":
+        way.told.end(RuntimeError("cut"))
+        way.clock.advance(PARTING_SECONDS)
+    else:
+        way.told.say(ZIPPED[10:])
+        way.told.end()
+        way.run()
+    assert room.left == MAX_HELD_BYTES

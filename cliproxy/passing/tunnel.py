@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final, cast
-from typing import Protocol as Seam
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
@@ -25,36 +24,11 @@ CLOSE_SECONDS: Final = 30.0
 """For an end to take what was written to it, once the other is over."""
 
 
-class End(Seam):
-    """What can be done with either connection."""
-
-    def write(self, data: bytes) -> None:
-        """Send."""
-
-    def registerProducer(self, producer: object, streaming: bool) -> None:
-        """Have `producer` paused and resumed as the socket fills and empties."""
-
-    def unregisterProducer(self) -> None:
-        """No more."""
-
-    def pauseProducing(self) -> None:
-        """Stop reading."""
-
-    def resumeProducing(self) -> None:
-        """Read again."""
-
-    def loseConnection(self) -> None:
-        """Close once all is sent."""
-
-    def abortConnection(self) -> None:
-        """Cut."""
-
-
 @implementer(IPushProducer)
 class Held:
     """Lets one end be read only while the other has room."""
 
-    def __init__(self, end: End) -> None:
+    def __init__(self, end: Connection) -> None:
         self._end = end
 
     def pauseProducing(self) -> None:
@@ -76,8 +50,8 @@ class Tunnel:
         self.client_gone = False
         """The client's connection is lost."""
         self._upstream_gone = False
-        self._client: End | None = None
-        self._upstream: End | None = None
+        self._client: Connection | None = None
+        self._upstream: Connection | None = None
         self._silence = Silence(clock, lambda _: self.cut())
         self._clock = clock
         self._closing: IDelayedCall | None = None
@@ -134,7 +108,7 @@ class Tunnel:
 
     # -- the upstream's end
 
-    def upstream_opened(self, upstream: End) -> None:
+    def upstream_opened(self, upstream: Connection) -> None:
         """Its connection is ours."""
         self._upstream = upstream
         client = self._client
@@ -159,7 +133,7 @@ class Tunnel:
 
     # -- inside
 
-    def _close_in_order(self, end: End | None, *, gone: bool) -> None:
+    def _close_in_order(self, end: Connection | None, *, gone: bool) -> None:
         if self.client_gone and self._upstream_gone:
             self._silence.stop()
             if self._closing is not None and self._closing.active():
@@ -178,7 +152,7 @@ class _UpstreamEnd(Protocol):
 
     def connectionMade(self) -> None:
         """The transport is the connection itself, and no mere body's."""
-        self._tunnel.upstream_opened(cast(End, self.transport))
+        self._tunnel.upstream_opened(cast(Connection, self.transport))
 
     def dataReceived(self, data: bytes) -> None:
         """See `Tunnel.upstream_said`."""

@@ -1,0 +1,1 @@
+"""What is passed on as it is: a reverse proxy for modules, which knows of no service in particular."""
