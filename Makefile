@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 CONFIG ?= .run/config.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick lint types unit bench pool-sim clients news clean
+.PHONY: help run test quick lint types unit bench amp-leaks pool-sim clients news clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,11 +40,14 @@ bench: $(STAMP)  ## measure against a bare Twisted relay in the same minute; see
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement bench/requirements.txt
 	$(BIN)/python -m bench
 
+amp-leaks: $(STAMP)  ## ten thousand requests to Amp's control plane, a third of them broken off: what they leave in the daemon
+	$(BIN)/python -m bench.amp
+
 pool-sim: $(STAMP)  ## two simulated days of agents on twenty accounts: caches, quotas and fairness, by strategy
 	$(BIN)/python -m bench.pool_sim
 
-clients: $(STAMP)  ## real third-party clients through the daemon, where the client harness is present
-	$(BIN)/python -m tests.clients
+clients: $(STAMP)  ## real third-party clients through the daemon, where their harness is; ARGS=amp: Amp's, ARGS=pool: two keys
+	$(BIN)/python -m tests.clients $(ARGS)
 
 news: $(STAMP)  ## how the next release notes would read
 	$(BIN)/towncrier build --draft

@@ -48,11 +48,12 @@ class Tally:
 class Load:
     """All connections together: what they send, how they are doing, and when they shall stop."""
 
-    def __init__(self, url: SplitResult, key: str, question: Question, connections: int) -> None:
+    def __init__(self, url: SplitResult, request: bytes, connections: int, last: bytes = b"") -> None:
+        """`last`: what stands in the last event of a reply, if that is a stream whose deltas are stamped."""
         assert url.hostname is not None
-        self.request = request_bytes(url, key, question)
-        self.streamed = question.streamed
-        self.last = WIRES[question.client].last
+        self.request = request
+        self.streamed = bool(last)
+        self.last = last
         self.stopping = False
         self.tally = Tally()
         self.bad = 0
@@ -272,7 +273,8 @@ def main() -> None:
     plan = Plan(options.connections, options.ramp, options.warm, options.window)
 
     async def whole() -> Measured:
-        load = Load(options.url, options.key, question, plan.connections)
+        last = WIRES[question.client].last if question.streamed else b""
+        load = Load(options.url, request_bytes(options.url, options.key, question), plan.connections, last)
         return await run(load, plan, options.pid)
 
     print(json.dumps(attrs.asdict(fast_run()(whole()))))

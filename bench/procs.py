@@ -127,9 +127,14 @@ def loaded(target: Running, question: Question, connections: int, phases: Sequen
     command += ["--pid", str(target.pid), "--client", question.client, "--model", question.model]
     command += ["--body", question.body, "--connections", str(connections)]
     command += ["--ramp", ramp, "--warm", warm, "--window", window, *(["--streamed"] if question.streamed else [])]
+    return measured(command, sum(phases))
+
+
+def measured(command: Sequence[str], seconds: float) -> Measured:
+    """What a load generator prints that takes about so long. Raises `BenchFailed`."""
     with _ended_at_last(_spawn(command, subprocess.PIPE)) as process:
         try:
-            output, _ = process.communicate(timeout=sum(phases) + 60)
+            output, _ = process.communicate(timeout=seconds + 60)
         except subprocess.TimeoutExpired:
             raise BenchFailed("the load generator did not come to an end") from None
     if process.returncode:
