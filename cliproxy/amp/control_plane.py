@@ -35,7 +35,7 @@ METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 """For who asks with one of `REFUSED`. Any other is passed on, too."""
 REFUSED: Final = (b"CONNECT", b"TRACE")
 """The answer to TRACE would show the upstream's key. A CONNECT that the upstream takes makes a tunnel of a connection
-that would be kept for somebody else's request.
+that would be kept for somebody else's request. In any letters: a lenient server may take them for the same.
 """
 
 SHOWN_PATH_BYTES: Final = 200
@@ -76,7 +76,7 @@ class ControlPlane:
 
     async def _pass_on(self, request: Request, context: Context, shows_key: bool) -> None:
         outlet = context.outlet(request)  # at once: it hears that the client has left, and before this does
-        if request.method in REFUSED:
+        if request.method.upper() in REFUSED:
             raise MethodNotAllowed(METHODS)
         if goes_round(request.requestHeaders):
             self._note(request, GOES_ROUND["message"])

@@ -127,7 +127,11 @@ def _once(members: Sequence[tuple[str, object]]) -> dict[str, object]:
 
 def _exactly(digits: str) -> float:
     number = float(digits)
-    if Decimal(digits) != Decimal(repr(number)):
+    try:
+        kept = Decimal(digits) == Decimal(repr(number))
+    except ArithmeticError:  # its exponent is beyond all bounds
+        kept = False
+    if not kept:
         raise ValueError
     return number
 

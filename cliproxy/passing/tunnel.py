@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from cliproxy.modules import Connection, Reply, TakesConnection
+from cliproxy.streaming.outlet import MAX_STALL_SECONDS
 from cliproxy.streaming.silence import Silence
 
 IDLE_SECONDS: Final = 3600.0
@@ -26,18 +27,25 @@ CLOSE_SECONDS: Final = 30.0
 
 @implementer(IPushProducer)
 class Held:
-    """Lets one end be read only while the other has room."""
+    """Lets one end be read only while the other has room. State: whether it has."""
 
-    def __init__(self, end: Connection) -> None:
+    def __init__(self, end: Connection, changed: Callable[[], None]) -> None:
+        """`changed` is called when it is told to read or not."""
+        self.full = False
         self._end = end
+        self._changed = changed
 
     def pauseProducing(self) -> None:
         """The other is full."""
+        self.full = True
         self._end.pauseProducing()
+        self._changed()
 
     def resumeProducing(self) -> None:
         """It has room again."""
+        self.full = False
         self._end.resumeProducing()
+        self._changed()
 
     def stopProducing(self) -> None:
         """It is lost; its protocol hears that too, and that is what counts."""
@@ -53,6 +61,7 @@ class Tunnel:
         self._client: Connection | None = None
         self._upstream: Connection | None = None
         self._silence = Silence(clock, lambda _: self.cut())
+        self._held: tuple[Held, ...] = ()
         self._clock = clock
         self._closing: IDelayedCall | None = None
 
@@ -117,8 +126,9 @@ class Tunnel:
             upstream.abortConnection()
             return
         self._silence.start(IDLE_SECONDS)
-        upstream.registerProducer(Held(client), True)
-        client.registerProducer(Held(upstream), True)
+        self._held = (Held(client, self._be_patient), Held(upstream, self._be_patient))
+        upstream.registerProducer(self._held[0], True)
+        client.registerProducer(self._held[1], True)
 
     def upstream_said(self, data: bytes) -> None:
         """Some bytes have come of it."""
@@ -132,6 +142,11 @@ class Tunnel:
         self._close_in_order(self._client, gone=self.client_gone)
 
     # -- inside
+
+    def _be_patient(self) -> None:
+        """For a shorter time while an end is not read: that it has been left would not be heard."""
+        if self._silence.running:
+            self._silence.start(MAX_STALL_SECONDS if any(held.full for held in self._held) else IDLE_SECONDS)
 
     def _close_in_order(self, end: Connection | None, *, gone: bool) -> None:
         if self.client_gone and self._upstream_gone:

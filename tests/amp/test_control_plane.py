@@ -120,6 +120,12 @@ def test_connect_is_no_method_like_any_other() -> None:
     assert passage.context.errands == []
 
 
+@pytest.mark.parametrize("method", ["trace", "Connect"])
+def test_they_are_not_passed_on_in_other_letters(method: str) -> None:
+    """Methods are told apart by their letters' case, but not by every server."""
+    assert Passage().ask(method).context.errands == []
+
+
 def test_an_upgrade_is_asked_for_upstream() -> None:
     passage = Passage().ask("GET", "/api/threads/socket", *SOCKET)
     assert passage.sent("upgrade") == [b"websocket"]

@@ -90,9 +90,23 @@ def test_json_with_a_name_twice_is_refused() -> None:
     assert "twice" in why('{"a": 1, "a": 2}', "json")
 
 
-@pytest.mark.parametrize("text", ['{"a": NaN}', '{"a": %s}' % ("1" * 5000)])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": NaN}',
+        '{"a": %s}' % ("1" * 5000),
+        '{"a": 1.00000000000000000001}',
+        '{"a": 1e400}',
+        '{"a": 1e-400}',
+        '{"a": 1e99999999999999999999}',
+    ],
+)
 def test_json_with_a_number_that_would_be_lost_is_refused(text: str) -> None:
     assert "number" in why(text, "json")
+
+
+def test_json_with_a_number_in_another_spelling_is_none_that_is_lost() -> None:
+    assert read('{"a": 1E5, "b": 0.1000}', "json") == {"a": 100000.0, "b": 0.1}
 
 
 @pytest.mark.parametrize("text", ["[]", '"text"', "null", "1"])

@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 from cliproxy.errors import UpgradeRequired
 from cliproxy.modules import Connection, TakesConnection
 from cliproxy.passing.tunnel import CLOSE_SECONDS, IDLE_SECONDS, Tunnel
+from cliproxy.streaming.outlet import MAX_STALL_SECONDS
 from tests.support.passing import Pipe, Told
 
 
@@ -151,6 +152,23 @@ def test_a_word_of_either_breaks_it(way: Way, who: str) -> None:
         way.upstream.say(b"pong")
     way.clock.advance(IDLE_SECONDS - 1)
     assert not way.client.over
+
+
+@pytest.mark.parametrize("full", ["client", "upstream"])
+def test_an_end_that_takes_nothing_is_not_waited_for_as_long_as_a_silent_one(way: Way, full: str) -> None:
+    """The other end is not read meanwhile, and if it had left, nobody would know."""
+    producer = getattr(way, full).producer
+    producer.pauseProducing()
+    way.clock.advance(MAX_STALL_SECONDS)
+    assert (way.client.did[-1], way.upstream.did[-1]) == ("abort", "abort")
+
+
+def test_an_end_that_takes_something_again_may_be_silent_as_long_as_any(way: Way) -> None:
+    assert way.client.producer is not None
+    way.client.producer.pauseProducing()
+    way.client.producer.resumeProducing()
+    way.clock.advance(MAX_STALL_SECONDS)
+    assert "abort" not in way.client.did
 
 
 def test_a_daemon_that_stops_lets_it_go_on(way: Way) -> None:
