@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from cliproxy.cli_config import config_option, load_config
+from cliproxy.cli_config import DEFAULT_CONFIG, config_option, load_config
 from cliproxy.config.addresses import base_url
 from cliproxy.config.readers import Unfit
 from cliproxy.secret import Secret
@@ -74,7 +74,8 @@ def connect(
         click.echo("\n\n".join(_write(chosen, chosen.setup(daemon, home), shown, home)))
     else:
         click.echo(page.settings_page(chosen, shown, home.directory))
-    for remark in _remarks(chosen, daemon, home, heard=heard or model is not None):
+    unread = path is None and url is None and not Path(DEFAULT_CONFIG).exists()
+    for remark in _remarks(chosen, daemon, home, heard=heard or model is not None, unread=unread):
         click.echo(f"Note: {remark}", err=True)
     if write and not shown.files:
         click.echo(f"Error: nothing was written; {chosen.title} can be told by {chosen.where}.", err=True)
@@ -145,11 +146,16 @@ def _key(key: str | None, access: Access, *, elsewhere: bool) -> Secret:
     return Secret(key)
 
 
-def _remarks(client: Client, daemon: Daemon, home: Home, *, heard: bool) -> list[str]:
-    """What may stand in the way."""
+def _remarks(client: Client, daemon: Daemon, home: Home, *, heard: bool, unread: bool) -> list[str]:
+    """What may stand in the way. `unread`: no configuration was there to be read."""
     remarks = []
     loopback = daemon.url.partition("://")[2].rpartition(":")[0] in _LOOPBACK
-    if daemon.key == Secret(NO_KEY):
+    if daemon.key == Secret(NO_KEY) and unread:
+        remarks.append(
+            f"no {DEFAULT_CONFIG} is here, so {NO_KEY} stands in the key's place; name the daemon's configuration with"
+            " --config, or its key with --key, if it asks for one."
+        )
+    elif daemon.key == Secret(NO_KEY):
         remarks.append(
             f"no api-keys are configured, so {NO_KEY} stands in the key's place; programs on this machine need none."
             if loopback

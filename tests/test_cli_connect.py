@@ -166,9 +166,18 @@ def test_for_a_daemon_elsewhere_the_variable_counts_more_than_the_configuration(
 
 
 def test_without_keys_a_word_stands_in_the_keys_place_and_that_is_said() -> None:
+    configured("")
     result = run("claude")
     assert f'"{NO_KEY}"' in result.stdout
     assert "programs on this machine need none" in result.stderr
+
+
+def test_without_a_configuration_here_nobody_is_told_that_there_are_no_keys() -> None:
+    """A daemon with keys had its configuration elsewhere, and no key was said to be needed."""
+    result = run("claude")
+    assert f'"{NO_KEY}"' in result.stdout
+    assert "no config.yaml is here" in result.stderr
+    assert "need none" not in result.stderr
 
 
 def test_without_keys_another_machine_needs_one() -> None:
