@@ -80,16 +80,6 @@ def row_of(text: str, *cells: str) -> bool:
     return any(all(cell in row for cell in cells) for row in rows)
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_a_configuration_key_is_named(key: str) -> None:
-    assert f"`{key}`" in page("docs/configuration.md")
-
-
-@pytest.mark.parametrize("key", [name for name, key in KEYS.items() if key.in_use])
-def test_a_key_in_use_is_told_with_its_default_and_meaning(key: str) -> None:
-    assert row_of(page("docs/configuration.md"), f"`{key}`", KEYS[key].default, KEYS[key].meaning)
-
-
 def test_no_key_is_told_that_there_is_not() -> None:
     """Of those that stand in a row of the table of keys."""
     told = re.findall(r"^\| `([^`]+)` \|", page("docs/configuration.md"), re.MULTILINE)
