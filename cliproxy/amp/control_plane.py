@@ -23,6 +23,7 @@ from cliproxy.modules import Context, Errand
 from cliproxy.passing.answers import cut, pass_back
 from cliproxy.passing.gunzip import Room
 from cliproxy.passing.headers import goes_round, request_lines, upgrade_of
+from cliproxy.secret import Secret
 from cliproxy.streaming.outlet import Outlet
 
 NOT_REACHED: Final = {"error": "amp_upstream_proxy_error", "message": "Failed to reach Amp upstream"}
@@ -44,10 +45,11 @@ SHOWN_METHOD_BYTES: Final = 20
 """Of a method, which may be as long as a head."""
 
 _JSON: Final = b"application/json"
+_UNAUTHORIZED: Final = 401
 
 
 class ControlPlane:
-    """State: where it is, and which key it is shown."""
+    """State: where it is, which key it is shown, and whether that was said to be refused."""
 
     _log: ClassVar[Logger] = Logger()
 
@@ -55,11 +57,14 @@ class ControlPlane:
         self._keys = UpstreamKeys(environ, home)
         self._base_url = ""
         self._room = Room()
+        self._refused: Secret | None = None
+        """The key of which that was said last."""
 
     def reconfigure(self, settings: Amp) -> None:
         """These settings hold from now on; what is under way keeps its own."""
         self._base_url = settings.upstream_url
         self._keys.reconfigure(settings)
+        self._refused = None
 
     @property
     def available(self) -> bool:
@@ -97,6 +102,8 @@ class ControlPlane:
         )
         try:
             reply = await context.send(errand)
+            if reply.status == _UNAUTHORIZED and key is not None:
+                self._note_refusal(key)
             if not await pass_back(request, context, outlet, reply, upgrade, self._room):
                 self._note(request, "the answer did not come to its end")
         except UpstreamTrouble as trouble:
@@ -114,6 +121,12 @@ class ControlPlane:
                 raise  # for the door to make an answer of it
             self._log.failure("unexpected, in the midst of an answer of Amp's control plane")
             await cut(outlet)
+
+    def _note_refusal(self, key: Secret) -> None:
+        """Once for a key: what a client says of it, that one should log in, is of no help to the owner."""
+        if key != self._refused:
+            self._refused = key
+            self._log.warn("Amp's control plane refuses the key that it is shown, {key}", key=key)
 
     def _note(self, request: Request, why: str) -> None:
         method = request.method[:SHOWN_METHOD_BYTES].decode("latin-1")

@@ -168,6 +168,30 @@ def test_trouble_is_logged_without_the_query(logged: list[str]) -> None:
     assert logged == ["Amp's control plane, GET /api/user: no route"]
 
 
+def refused(passage: Passage) -> Passage:
+    """The control plane answers a request that the key is not good."""
+    return passage.ask().answer(Told(401, JSON, of(2), body=b"{}", whole=True))
+
+
+def test_a_key_that_is_refused_is_told_the_owner_once(logged: list[str]) -> None:
+    refused(refused(Passage()))
+    (line,) = logged
+    assert line.startswith("Amp's control plane refuses the key that it is shown")
+    assert AMP_KEY not in line
+
+
+def test_after_a_reload_it_is_told_again(logged: list[str]) -> None:
+    passage = refused(Passage())
+    passage.control_plane.reconfigure(WITH_KEY)
+    refused(passage)
+    assert len(logged) == 2
+
+
+def test_who_shows_no_key_has_none_refused(logged: list[str]) -> None:
+    refused(Passage(shows_key=False))
+    assert logged == []
+
+
 # -- an answer that breaks off
 
 
