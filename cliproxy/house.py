@@ -32,7 +32,7 @@ from cliproxy.login_credentials import Unusable, login_account, login_offers, wi
 from cliproxy.logins.login import Login
 from cliproxy.logins.providers import LoginType, with_overrides
 from cliproxy.modules import Dress, Errand, Reply
-from cliproxy.mounted import Modules
+from cliproxy.route_modules import Modules
 from cliproxy.routing.catalogue import Catalogue, CredentialId, Offer
 from cliproxy.routing.pool import Policy, Pool
 from cliproxy.shaping.suffix import split_suffix

@@ -10,7 +10,7 @@ import pytest
 from cliproxy.amp.module import AmpModule
 from cliproxy.config.schema import Amp
 from cliproxy.modules import App, Context, RouteModule
-from cliproxy.web.mounting import HouseContext, RouteTable
+from cliproxy.web.modules import HouseContext, RouteTable
 from tests.support.http import Client
 from tests.support.route_modules import Hello
 

@@ -30,7 +30,7 @@ from cliproxy.web.callers import request_id
 from cliproxy.web.common import CommonDoor
 from cliproxy.web.gate import KEY_PARAMETERS, Gate, without_key_parameters
 from cliproxy.web.gemini import GeminiDoor
-from cliproxy.web.mounting import HouseContext, RouteTable
+from cliproxy.web.modules import HouseContext, RouteTable
 from cliproxy.web.openai import OpenAIDoor
 from cliproxy.web.problems import tell
 from cliproxy.web.routes import House, Route

@@ -97,7 +97,7 @@ FORBIDDEN: Final[Mapping[str, Arrow]] = {
     ),
     "modules are the house's": Arrow(
         ["cliproxy"],
-        ["cliproxy.mounted"],
+        ["cliproxy.route_modules"],
         but={"cliproxy.house": "is the composition root of what is behind the doors"},
     ),
     "the composition root is nobody's part": Arrow(
@@ -131,7 +131,7 @@ FORBIDDEN: Final[Mapping[str, Arrow]] = {
             "cliproxy.login_credentials": "is a part of the composition root",
             "cliproxy.house": "is the composition root of what is behind the doors",
             "cliproxy.home": "is the composition root of what is on disk",
-            "cliproxy.mounted": "is a part of the composition root",
+            "cliproxy.route_modules": "is a part of the composition root",
             "cliproxy.daemon": "is the composition root",
             "cliproxy.tap": "hands it from the file to the service",
         },
@@ -300,7 +300,7 @@ def test_the_type_checkers_branch_counts_as_an_import() -> None:
         ),
         ("the door web leads to the house alone", "cliproxy.web.site", "from cliproxy.amp import door"),
         ("amp's door asks the daemon for everything", "cliproxy.amp.aliases", "from cliproxy.exchange import Exchange"),
-        ("modules are the house's", "cliproxy.web.site", "from cliproxy.mounted import Modules"),
+        ("modules are the house's", "cliproxy.web.site", "from cliproxy.route_modules import Modules"),
         ("the door amp leads to the house alone", "cliproxy.amp", "async def f():\n    import cliproxy.upstream.agent"),
         ("the composition root is nobody's part", "cliproxy.exchange", "from cliproxy.daemon import House"),
         ("the composition root is nobody's part", "cliproxy.web.site", "from cliproxy import tap"),

@@ -6,7 +6,7 @@ import pytest
 from twisted.logger import LogEvent
 
 from cliproxy.config.schema import Config, NamedModule
-from cliproxy.mounted import Modules
+from cliproxy.route_modules import Modules
 from tests.support.route_modules import BROKEN, DEAF, HELLO, LEAVING, SCRIPT, UNMADE, Hello
 
 

@@ -17,7 +17,7 @@ _MEMBERS: Final = ("name", "register", "reconfigure")
 
 
 @attrs.frozen
-class _Mounted:
+class _Known:
     """A module, and what tells it its part of a configuration."""
 
     module: HasRoutes
@@ -31,30 +31,30 @@ class Modules:
 
     def __init__(self, config: Config) -> None:
         amp = AmpModule()
-        self._mounted = [_Mounted(amp, lambda new: amp.reconfigure(new.amp))]
+        self._known = [_Known(amp, lambda new: amp.reconfigure(new.amp))]
         for path in dict.fromkeys(named.path for named in config.route_modules):
             try:
-                self._mounted.append(_named(path))
+                self._known.append(_named(path))
             except FAILURES:
                 self._log.failure("the route module {path} cannot be made", path=path)
 
     @property
     def all(self) -> Sequence[HasRoutes]:
         """In the order in which their routes are looked at."""
-        return [mounted.module for mounted in self._mounted]
+        return [known.module for known in self._known]
 
     def reconfigure(self, config: Config, registered: Collection[HasRoutes]) -> None:
         """Tell those that have routes what the configuration says now."""
-        for mounted in self._mounted:
-            if mounted.module not in registered:
+        for known in self._known:
+            if known.module not in registered:
                 continue
             try:
-                mounted.reconfigure(config)
+                known.reconfigure(config)
             except FAILURES:
-                self._log.failure("{module} does not take its settings", module=mounted.module.name)
+                self._log.failure("{module} does not take its settings", module=known.module.name)
 
 
-def _named(path: str) -> _Mounted:
+def _named(path: str) -> _Known:
     """The module that a class or function of the owner's makes. Raises whatever that raises."""
     made = namedAny(path)()
     lacking = [name for name in _MEMBERS if not hasattr(made, name)]
@@ -67,4 +67,4 @@ def _named(path: str) -> _Mounted:
             if named.path == path:
                 module.reconfigure(named.settings)
 
-    return _Mounted(module, reconfigure)
+    return _Known(module, reconfigure)
