@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.real.conftest import CLIENT_KEY, Start, Write
 from tests.support.processes import ROOT, TWISTD, Process, ask, environment, message
 
-WITH_KLEIN = ("cliproxy.web.site", "cliproxy.house", "cliproxy.home", "cliproxy.daemon")
+WITH_KLEIN = ("cliproxy.web.modules", "cliproxy.web.site", "cliproxy.house", "cliproxy.home", "cliproxy.daemon")
 """Klein imports the reactor for its own `run`. What imports Klein is imported by those who have a reactor already."""
 
 IMPORT_ALL = """
