@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.control_plane import ControlPlane, control_plane
 from tests.support.processes import ANYWHERE, CLIPROXY, Process, environment
 from tests.support.sdks import UPSTREAMS, Proxy, running
 
@@ -81,3 +82,17 @@ def model(request: pytest.FixtureRequest) -> str:
 def streamed(request: pytest.FixtureRequest) -> bool:
     """Whether the SDK asks for a stream."""
     return bool(request.param)
+
+
+@pytest.fixture(scope="module")
+def a_plane() -> Iterator[ControlPlane]:
+    """A stand-in for Amp's service, for all tests of a module."""
+    with control_plane() as plane:
+        yield plane
+
+
+@pytest.fixture
+def plane(a_plane: ControlPlane) -> ControlPlane:
+    """It remembers nothing of earlier tests."""
+    a_plane.forget()
+    return a_plane

@@ -37,7 +37,6 @@ from tests.support.control_plane import (
     PLAIN,
     PROMISED,
     ControlPlane,
-    control_plane,
 )
 from tests.support.processes import Process, until
 
@@ -46,19 +45,6 @@ PIECE: Final = bytes(range(256)) * 256
 BROKEN: Final = (http.client.IncompleteRead, ConnectionResetError)
 """How a client that reads by the rules is told of a cut."""
 ECHO: Final = "/api/telemetry/echo"
-
-
-@pytest.fixture(scope="module")
-def a_plane() -> Iterator[ControlPlane]:
-    with control_plane() as plane:
-        yield plane
-
-
-@pytest.fixture
-def plane(a_plane: ControlPlane) -> ControlPlane:
-    """It remembers nothing of earlier tests."""
-    a_plane.forget()
-    return a_plane
 
 
 @pytest.fixture(scope="module")

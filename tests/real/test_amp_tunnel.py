@@ -26,25 +26,12 @@ from tests.support.amps_daemon import (
     head,
     speaking,
 )
-from tests.support.control_plane import AMP_KEY, BYE, EVENTS, ControlPlane, control_plane
+from tests.support.control_plane import AMP_KEY, BYE, EVENTS, ControlPlane
 from tests.support.processes import Process, until
 
 UPGRADE: Final = ("Connection: Upgrade", "Upgrade: echo")
 SWITCHED: Final = b"HTTP/1.1 101 Switching Protocols\r\n"
 MUCH: Final = bytes(range(256)) * 8192
-
-
-@pytest.fixture(scope="module")
-def a_plane() -> Iterator[ControlPlane]:
-    with control_plane() as plane:
-        yield plane
-
-
-@pytest.fixture
-def plane(a_plane: ControlPlane) -> ControlPlane:
-    """It remembers nothing of earlier tests."""
-    a_plane.forget()
-    return a_plane
 
 
 def through(plane: ControlPlane, **more: object) -> str:

@@ -36,6 +36,9 @@ PEER: Final = b"127.0.0.1"
 WITH_KEY: Final = Amp(upstream_url=UPSTREAM, upstream_api_key=Secret(AMP_KEY))
 
 
+NO_MODELS = "what is passed on asks for no model"
+
+
 class MemoryContext:
     """A `Context` whose upstream is the test."""
 
@@ -77,19 +80,19 @@ class MemoryContext:
         return False
 
     def model_list(self, shape: ListShape) -> bytes:
-        raise NotImplementedError
+        raise AssertionError(NO_MODELS)
 
     def one_model(self, shape: ListShape, name: str) -> bytes:
-        raise NotImplementedError
+        raise AssertionError(NO_MODELS)
 
     def read(self, path: str, request: Request, **caught: str) -> Ask:
-        raise NotImplementedError
+        raise AssertionError(NO_MODELS)
 
     def serve(self, ask: Ask, request: Request, dress: Dress | None = None) -> Deferred[None]:
-        raise NotImplementedError
+        raise AssertionError(NO_MODELS)
 
     def raw_body(self, request: Request) -> bytes:
-        raise NotImplementedError
+        raise AssertionError(NO_MODELS)
 
     def body_of(self, request: Request) -> bytes | IBodyProducer:
         if self.body is not None:

@@ -18,7 +18,6 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint, c
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IConsumer, IPushProducer
 from twisted.internet.protocol import Protocol
-from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
 from twisted.web.server import Request
@@ -393,14 +392,14 @@ class Source(Protocol):
 
 
 class Slow(Taker):
-    """Takes its time over each piece, and keeps nothing but the number of bytes."""
+    """Takes a turn of the reactor for each piece, and keeps nothing but the number of bytes."""
 
     count = 0
 
     def write(self, data: bytes) -> None:
         self.count += len(data)
         self.body.pauseProducing()
-        deferLater(reactor, 0.001, self.body.resumeProducing)
+        reactor.callLater(0, self.body.resumeProducing)
 
 
 @pytest.mark.real
