@@ -138,6 +138,9 @@ def test_it_works_over_tls(start: Start, write: Write, tmp_path_factory: pytest.
     tls = {"enable": True, "cert": str(pair.certificate), "key": str(pair.key)}
     daemon = start(*CLIPROXY, "run", "--config", str(write(tls=tls)))
     trusting = ssl.create_default_context(cafile=authority.certificate)
+    # This client reads in one thread and writes in another. By TLS 1.3, whose tickets come while the request is
+    # written, it loses one handshake in thousands, with any server.
+    trusting.maximum_version = ssl.TLSVersion.TLSv1_2
     asked = {"type": "response.create", "model": "demo", "input": "[[say:over TLS]]"}
     with plain(daemon.url, ssl=trusting) as client:
         client.send(json.dumps(asked))
