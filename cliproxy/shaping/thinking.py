@@ -60,7 +60,7 @@ def _off(capabilities: Capabilities, max_tokens: int | None, losses: Losses) -> 
     if capabilities.budget is not None:
         least, _ = capabilities.budget
         return _within(Reasoning("on", show=False), least, capabilities, max_tokens, losses)
-    return Reasoning("on", show=False)
+    return Reasoning(_mode(capabilities), show=False)
 
 
 def _budget(

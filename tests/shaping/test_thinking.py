@@ -176,6 +176,13 @@ def test_only_what_the_model_takes_is_left(asked: Reasoning, model: Capabilities
         assert found.budget < limit
 
 
+def test_a_model_that_cannot_do_without_and_decides_itself_is_left_to_decide() -> None:
+    """It was told to think, by a word that it has not."""
+    model = Capabilities(known=True, thinks=True, off=False, adaptive=True, efforts=(), budget=None)
+    found, _ = fitted(Reasoning("off"), model, None)
+    assert (found.mode, found.show) == ("auto", False)
+
+
 @given(reasonings(), capabilities(), limits)
 def test_what_was_fitted_fits(asked: Reasoning, model: Capabilities, limit: int | None) -> None:
     found, _ = fitted(asked, model, limit)
